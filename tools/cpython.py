@@ -47,6 +47,19 @@ def viper(function):
     return call
 
 
+class _Aes:
+    """`cryptolib.aes` in ECB mode, the chip's AES, by `cryptography`."""
+
+    def __init__(self, key, mode):
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+        if mode != 1:
+            raise ValueError("ECB only")
+        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+
+    def encrypt(self, source, into):
+        into[:len(source)] = self._encryptor.update(bytes(source))
+
+
 def install():
     """Make `import wattport...` work in this process."""
     if "micropython" in sys.modules:
@@ -59,6 +72,8 @@ def install():
             return _cast(value)
         cast.__name__ = name
         setattr(builtins, name, cast)
+    sys.modules["cryptolib"] = types.ModuleType("cryptolib")
+    sys.modules["cryptolib"].aes = _Aes
     time.ticks_ms = lambda: time.monotonic_ns() // 1000000 & 0x3FFFFFFF
     time.ticks_us = lambda: time.monotonic_ns() // 1000 & 0x3FFFFFFF
     time.ticks_diff = lambda a, b: ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
