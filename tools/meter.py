@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000`, or `serial:/dev/ttyUSB0`, or `-`."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+
+from tools import meters
+from tools.meters import faults
+from tools.meters.clock import Clock
+
+BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped, so that it can't hold up the others
+STALL_S = 10  # at full speed: how long one client may hold up the others
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(prog="tools.meter", description="a simulated smart meter")
+    parser.add_argument("destination", help="tcp:PORT on 127.0.0.1, serial:DEVICE or - for standard output")
+    parser.add_argument("--family", required=True, choices=sorted(meters.FAMILIES))
+    parser.add_argument("--rate", type=float, default=1, metavar="X",
+                        help="times real time: 1 sends at the meter's own interval, 0 as fast as possible")
+    parser.add_argument("--key", type=bytes.fromhex, metavar="HEX", help="encryption key")
+    parser.add_argument("--auth-key", type=bytes.fromhex, metavar="HEX", help="authentication key")
+    parser.add_argument("--phases", type=int, choices=(1, 3), default=3)
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another house; the same seed, the same bytes")
+    parser.add_argument("--start", metavar="ISO", help="time of the first telegram; now")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after that many telegrams")
+    parser.add_argument("--fault", type=faults.parse, action="append", default=[], metavar="KIND[:PROBABILITY]",
+                        help="once or more: %s" % ", ".join(faults.KINDS))
+    options = parser.parse_args(argv)
+    if options.rate < 0:
+        parser.error("--rate can't be negative")
+    scheme, _, place = options.destination.partition(":")
+    if options.destination != "-" and (scheme not in ("tcp", "serial") or not place
+                                       or scheme == "tcp" and not place.isdecimal()):
+        parser.error("destination %r: tcp:PORT, serial:DEVICE or -" % options.destination)
+    try:
+        make(options)
+    except ValueError as wrong:
+        parser.error(str(wrong))
+    return options
+
+
+def make(options):
+    zone = Clock(meters.FAMILIES[options.family].zone)
+    start = zone.parse(options.start) if options.start else None
+    meter = meters.make(options.family, seed=options.seed, start=start, key=options.key,
+                        auth_key=options.auth_key, phases=options.phases)
+    return meter, faults.Faulty(meter, options.fault, seed=options.seed)
+
+
+async def telegrams(options):
+    """The bytes that arrive, each when it is due."""
+    meter, faulty = make(options)
+    began, first = time.monotonic(), None
+    sent = 0
+    while options.count is None or sent < options.count:
+        data = faulty.next().data
+        if first is None:
+            first = meter.time
+        if options.rate:
+            await asyncio.sleep(began + (meter.time - first) / options.rate - time.monotonic())
+        yield data
+        sent += 1
+
+
+async def to_output(options):
+    async for data in telegrams(options):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+async def to_serial(options):
+    import serial
+
+    line = meters.FAMILIES[options.family].line
+    with serial.serial_for_url(options.destination.partition(":")[2], baudrate=line.baud, bytesize=line.bits,
+                               parity=line.parity, stopbits=line.stop) as port:
+        async for data in telegrams(options):
+            port.write(data)
+            port.flush()
+
+
+class Clients:
+    """Everybody who listens; whoever leaves or stops reading is forgotten, the others notice nothing."""
+
+    def __init__(self):
+        self._writers = set()
+        self._somebody = asyncio.Event()
+
+    async def join(self, reader, writer):
+        self._writers.add(writer)
+        self._somebody.set()
+        try:
+            while await reader.read(4096):
+                pass
+        except ConnectionError:
+            pass
+        self._leave(writer)
+
+    def _leave(self, writer):
+        self._writers.discard(writer)
+        if not self._writers:
+            self._somebody.clear()
+        writer.transport.abort()
+
+    async def wait(self):
+        await self._somebody.wait()
+
+    async def send(self, data, patient):
+        for writer in list(self._writers):
+            writer.write(data)
+            try:
+                if patient:
+                    await asyncio.wait_for(writer.drain(), STALL_S)
+                elif writer.transport.get_write_buffer_size() > BACKLOG:
+                    self._leave(writer)
+            except (TimeoutError, ConnectionError):
+                self._leave(writer)
+
+    async def close(self):
+        for writer in list(self._writers):
+            try:
+                writer.close()
+                await asyncio.wait_for(writer.wait_closed(), STALL_S)
+            except (TimeoutError, ConnectionError):
+                writer.transport.abort()
+
+
+async def to_network(options):
+    clients = Clients()
+    server = await asyncio.start_server(clients.join, "127.0.0.1", int(options.destination.partition(":")[2]))
+    print("listening on 127.0.0.1:%d" % server.sockets[0].getsockname()[1], file=sys.stderr, flush=True)
+    async with server:
+        # like a P1 port without a data request, nothing is said until somebody is there (DSMR P1 5.0.2, 5.8)
+        await clients.wait()
+        async for data in telegrams(options):
+            if not options.rate:
+                await clients.wait()
+            await clients.send(data, patient=not options.rate)
+        await clients.close()
+
+
+def main(argv=None):
+    options = arguments(argv)
+    family = meters.FAMILIES[options.family]
+    meter, _ = make(options)
+    print("%s, %s, a telegram each %d s" % (family.name, family.line, family.interval_s), file=sys.stderr)
+    if meter.state.key:
+        print("key %s, authentication key %s" % (meter.state.key.hex(), meter.state.auth_key.hex()),
+              file=sys.stderr, flush=True)
+    send = {"tcp": to_network, "serial": to_serial, "-": to_output}[options.destination.partition(":")[0]]
+    try:
+        asyncio.run(send(options))
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # whoever read standard output has gone; keep the interpreter from complaining when it closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()
