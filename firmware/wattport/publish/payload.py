@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Messages and topics as bytes and text. Pure. Section numbers are OASIS MQTT 3.1.1's."""
+
+import json
+
+
+def encode(value):
+    """A dict as JSON in UTF-8.
+
+    Both json modules escape what a meter's text may hold (quotes, backslashes, control characters).
+    """
+    return json.dumps(value).encode()
+
+
+def safe_id(text):
+    """Only [A-Za-z0-9_-]: for topics and unique ids; anything else becomes an underscore."""
+    out = bytearray()
+    for char in text:
+        code = ord(char)
+        good = 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or code in (45, 95)
+        out.append(code if good else 95)
+    return bytes(out).decode() or "_"
+
+
+def safe_topic(text, default):
+    """A topic to publish under, from the settings: no wildcards, no control characters (4.7)."""
+    text = "".join(["_" if char in "+#" or ord(char) < 32 else char for char in text.strip("/ ")])
+    return text or default
+
+
+def child_id(channel, device, value):
+    """What tells a child meter's quantity from every other: channel, type and quantity."""
+    return safe_id("ch%s_%s_%s" % (channel, device.get("type", ""), value))
