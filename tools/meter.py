@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000`, or `serial:/dev/ttyUSB0`, or `-`."""
+"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000` (or `serial:/dev/ttyUSB0`, or `-`)."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from tools import meters
 from tools.meters import faults
 from tools.meters.clock import Clock
 
-BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped, so that it can't hold up the others
+BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped
 STALL_S = 10  # at full speed: how long one client may hold up the others
 
 
@@ -24,7 +24,8 @@ def arguments(argv):
     parser.add_argument("--key", type=bytes.fromhex, metavar="HEX", help="encryption key")
     parser.add_argument("--auth-key", type=bytes.fromhex, metavar="HEX", help="authentication key")
     parser.add_argument("--phases", type=int, choices=(1, 3), default=3)
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another house; the same seed, the same bytes")
+    parser.add_argument("--seed", type=int, default=1, metavar="N",
+                        help="another house; the same seed gives the same bytes")
     parser.add_argument("--start", metavar="ISO", help="time of the first telegram; now")
     parser.add_argument("--count", type=int, metavar="N", help="stop after that many telegrams")
     parser.add_argument("--fault", type=faults.parse, action="append", default=[], metavar="KIND[:PROBABILITY]",
@@ -91,14 +92,14 @@ class Clients:
         self._somebody = asyncio.Event()
 
     async def join(self, reader, writer):
+        """What a client sends is thrown away; that it stops sending doesn't mean that it stops listening."""
         self._writers.add(writer)
         self._somebody.set()
         try:
             while await reader.read(4096):
                 pass
         except ConnectionError:
-            pass
-        self._leave(writer)
+            self._leave(writer)
 
     def _leave(self, writer):
         self._writers.discard(writer)
@@ -111,8 +112,10 @@ class Clients:
 
     async def send(self, data, patient):
         for writer in list(self._writers):
-            writer.write(data)
             try:
+                writer.write(data)
+                if writer.transport.is_closing():
+                    raise ConnectionError
                 if patient:
                     await asyncio.wait_for(writer.drain(), STALL_S)
                 elif writer.transport.get_write_buffer_size() > BACKLOG:

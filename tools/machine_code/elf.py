@@ -16,8 +16,8 @@ HELPERS = """
     none false true convert_obj_to_native convert_native_to_obj swap_globals load_name load_global
     load_build_class load_attr load_method load_super_method store_name store_global store_attr subscr
     obj_is_true unary_op binary_op build_tuple build_list build_map build_set store_set list_append store_map
-    make_function call_function call_method call_method_var getiter iternext nlr_push nlr_pop raise import_name
-    import_from import_all new_slice unpack_sequence unpack_ex delete_name delete_global new_closure
+    make_function call_function call_method call_method_var getiter iternext nlr_push nlr_pop raise
+    import_name import_from import_all new_slice unpack_sequence unpack_ex delete_name delete_global new_closure
     arg_check_num setup_code_state small_int_floor_divide small_int_modulo yield_from setjmp""".split()
 _OBJECTS, _CONVERSIONS = range(3), (3, 4)
 HELPER_STATUS = 64

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the Belgian capacity tariff asks of a meter (e-MUCS P1 1.7.1): quarter-hours, month peak, thirteen months."""
+"""What the Belgian capacity tariff asks of a meter (e-MUCS P1 1.7.1): quarter-hours and peaks of months."""
 
 QUARTER_S = 900
 MONTHS = 13
@@ -21,7 +21,9 @@ class Demand:
     def _earlier_peak(begin, end, chance):
         """A peak from before the simulation; none while the month's first quarter-hour lasts."""
         quarters = (end - begin) // QUARTER_S
-        return (begin + chance.randint(1, quarters) * QUARTER_S, chance.randint(2500, 9000)) if quarters else (begin, 0)
+        if not quarters:
+            return begin, 0
+        return begin + chance.randint(1, quarters) * QUARTER_S, chance.randint(2500, 9000)
 
     def _month_start(self, time):
         first = self.clock.local(time).replace(day=1, hour=0, minute=0, second=0, fold=0)

@@ -61,7 +61,8 @@ DSMR5 = P1(
 DSMR4 = P1(
     "dsmr4", 10, Line(115200), ident="ISK5\\2MT382-2014",
     rows=(Fixed("1-3:0.2.8", "42"), Stamp("0-0:1.0.0"), MeterId("0-0:96.1.1", "nl"), *tariffs(6), TARIFF,
-          *POWER, *QUALITY, Fixed("0-0:96.13.1", ""), Message("0-0:96.13.0"), *WHOLE_AMPERES, *PHASE_POWER, *GAS))
+          *POWER, *QUALITY, Fixed("0-0:96.13.1", ""), Message("0-0:96.13.0"), *WHOLE_AMPERES, *PHASE_POWER,
+          *GAS))
 
 DSMR2 = P1(
     "dsmr2", 10, Line(9600, 7, "E"), ident="ISk5\\2MT382-1010", checksum=False,
@@ -78,7 +79,8 @@ BE = P1(
     "be", 1, Line(115200), zone="Europe/Brussels", low_tariff=2, child_stamp_s=300, ident="FLU5\\253770026_A",
     rows=(Fixed("0-0:96.1.4", "50221"), Fixed("1-0:94.32.1", "400"), MeterId("0-0:96.1.1", "be"),
           ExtraId("0-0:96.1.2", "be_ean"), Stamp("0-0:1.0.0"), *tariffs(6), TARIFF,
-          RunningDemand("1-0:1.4.0"), MonthPeak("1-0:1.6.0"), PeakHistory("0-0:98.1.0"), *POWER, *PHASE_POWER, *VOLTAGE,
+          RunningDemand("1-0:1.4.0"), MonthPeak("1-0:1.6.0"), PeakHistory("0-0:98.1.0"), *POWER,
+          *PHASE_POWER, *VOLTAGE,
           *phases(31, "current_%s_ma", 3, 2, "A"), Fixed("0-0:96.3.10", "1", "breaker", 1),
           Fixed("0-0:17.0.0", "99.999*kW", "limiter_w", 99_999),
           Fixed("1-0:31.4.0", "999.99*A", "fuse_ma", 999_990),

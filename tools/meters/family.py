@@ -33,7 +33,7 @@ class State:
     ids: dict = field(init=False)
 
     def __post_init__(self):
-        # in the shapes of real ones: 17 characters in the Netherlands, 14 at Fluvius and an EAN of 18, GS1 of 16
+        # in the shapes of real ones: 17 characters in the Netherlands, 14 and an EAN at Fluvius, GS1 up north
         number = self.serial % 10**10
         self.ids = {
             "nl": "E0053%010d26" % number, "nl_gas": "G0039%010d26" % ((number + 7) % 10**10),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong between a meter and its reader: as often as asked for, and the same each time for a seed."""
+"""What goes wrong between a meter and its reader, as often as asked for and the same for the same seed."""
 
 import random
 from typing import NamedTuple
@@ -14,9 +14,9 @@ QUIET = bytes(byte for byte in range(256) if byte not in MARKS + b"!")
 class Delivery(NamedTuple):
     """What arrives in place of one telegram.
 
-    `intact`: the telegram is in `data` whole, and nothing around it looks like the start of another, so it must be
-    read. Otherwise a reader may lose it, but must never make another reading of it than `expected`. A reader that
-    goes by a length field and cannot see the pause on the line may lose the telegram after a broken one too."""
+    `intact`: the telegram is in `data` whole and nothing before it looks like the start of one: it must be
+    read. Otherwise a reader may lose it, but must never make another reading of it than `expected`. A reader
+    that goes by a length and sees no pause on the line may lose the telegram after a broken one too."""
 
     data: bytes
     expected: dict

@@ -180,6 +180,6 @@ class Household:
         now["power_import_w"], now["power_export_w"] = split(total)
         now["reactive_import_var"], now["reactive_export_var"] = split(total_var)
         apparent_mva = math.isqrt((total * total + total_var * total_var) * 1_000_000)
-        apparent_va = apparent_mva // 1000
-        now["apparent_import_va"], now["apparent_export_va"] = split(apparent_va if total >= 0 else -apparent_va)
+        apparent = apparent_mva // 1000
+        now["apparent_import_va"], now["apparent_export_va"] = split(apparent if total >= 0 else -apparent)
         now["power_factor_milli"] = power_factor(total, apparent_mva)

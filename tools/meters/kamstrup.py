@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Kamstrup Omnipower: the Norwegian HAN lists in the clear, and the Danish list under two keys, in HDLC frames.
+"""Kamstrup Omnipower in HDLC frames: the Norwegian HAN lists in the clear, the Danish list under two keys.
 
 Both are a data-notification (Green Book 9.5, tag 0F) with a structure of OBIS code and value by turns."""
 
 from dataclasses import dataclass
 
-from tools.meters import cipher, hdlc
+from tools.meters import dlms
 from tools.meters.family import Family, Line, of_other_phase
 
 LLC = b"\xe6\xe7\x00"
@@ -80,7 +80,7 @@ class List:
 class Kamstrup(Family):
     def check_keys(self, key, auth_key):
         if bool(key) != bool(auth_key):
-            raise ValueError("an encrypted Kamstrup meter has two keys: give both, or neither for a Norwegian one")
+            raise ValueError("a Danish Kamstrup has two keys, a Norwegian one none: give both or neither")
         return key, auth_key
 
     def first(self, start, state):
@@ -97,10 +97,10 @@ class Kamstrup(Family):
         if state.key:
             self._danish(listed)
             title = b"KAM" + state.serial.to_bytes(5, "big")
-            data = cipher.seal(listed.notification(), state.key, state.auth_key, title, state.counter)
-            return hdlc.frame(b"\x41\x03", 0x13, LLC + data), listed.reading
+            data = dlms.seal(listed.notification(), state.key, state.auth_key, title, state.counter)
+            return dlms.frame(b"\x41\x03", 0x13, LLC + data), listed.reading
         self._norwegian(listed, hourly=household.time % 3600 == 5)
-        return hdlc.frame(b"\x2b\x21", 0x13, LLC + listed.notification()), listed.reading
+        return dlms.frame(b"\x2b\x21", 0x13, LLC + listed.notification()), listed.reading
 
     def _norwegian(self, listed, hourly):
         listed.text(VERSION)
@@ -127,7 +127,7 @@ class Kamstrup(Family):
 
     def spoil(self, telegram, chance):
         wrong = int.from_bytes(telegram[-3:-1], "little") ^ chance.randrange(1, 0x10000)
-        return telegram[:-3] + wrong.to_bytes(2, "little") + hdlc.FLAG
+        return telegram[:-3] + wrong.to_bytes(2, "little") + dlms.FLAG
 
 
 KAMSTRUP = Kamstrup("kamstrup", 10, Line(2400), zone="Europe/Oslo")

@@ -27,7 +27,7 @@ APPLIANCES = (
     ("lights", 1.0, 16, 18, 14400, 21600, 1, 120, 260, 50, 1, 1),
     ("car", 0.3, 20, 23, 5400, 16200, ALL_PHASES, 3600, 3700, 10, 1, 1),
 )
-# (stream, chance a day, earliest and latest UTC hour, shortest and longest s, l/h of water, l/h of gas to warm it)
+# (stream, chance a day, earliest and latest UTC hour, shortest and longest s, l/h of water, l/h of gas)
 TAPS = (
     ("shower", 0.97, 5, 7, 300, 700, 540, 1700),
     ("second shower", 0.6, 6, 8, 300, 600, 540, 1700),

@@ -23,7 +23,7 @@ def crc16(data):
 
 
 def digits(milli, whole, decimals):
-    """(the number as it is written, what is left of the value), for a value in thousandths of the printed unit."""
+    """(the number as it is written, what is left of the value), from thousandths of the printed unit."""
     step = 10 ** (3 - decimals)
     # a register starts again at nought when its digits are used up
     shown = milli // step * step % 10 ** (whole + 3)

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from tools.meters import cipher
+from tools.meters import dlms
 from tools.meters.dsmr import PHASE_POWER, POWER, VOLTAGE, WHOLE_AMPERES, counts, phases
 from tools.meters.family import Line
 from tools.meters.p1 import P1, ChildId, ChildType, ChildVolume, Count, Fixed, Message, MeterId, Number, Stamp
@@ -14,7 +14,7 @@ class SealedP1(P1):
     def compose(self, household, state):
         plain, reading = super().compose(household, state)
         title = b"SAG" + state.serial.to_bytes(5, "big")
-        return cipher.seal(plain, state.key, state.auth_key, title, state.counter), reading
+        return dlms.seal(plain, state.key, state.auth_key, title, state.counter), reading
 
     def spoil(self, telegram, chance):
         """What stands at the end here is the tag."""

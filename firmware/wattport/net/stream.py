@@ -103,7 +103,7 @@ async def _handshake(sock, start, timeout_ms):
 
 
 async def connect(host, port, tls_ca=None, timeout_ms=10000):
-    """A Stream to host:port; with TLS when there is the CA's certificate (PEM text): the server's is always checked.
+    """A Stream to host:port; with TLS when there is a CA's certificate (PEM): the server's is always checked.
 
     Raises StreamError, in words; after timeout_ms at the latest.
     """

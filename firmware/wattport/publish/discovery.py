@@ -9,7 +9,7 @@ that send some fields once an hour keep their last value.
 
 from wattport.publish.payload import child_id, encode, safe_id
 
-# ending of the field, divisor, unit, device class, state class (m: measurement, t: total_increasing), decimals
+# ending, divisor, unit, device class, state class (m: measurement, t: total_increasing), decimals
 _ENDINGS = (
     ("_varh", 1000, "kvarh", "reactive_energy", "t", 3),
     ("_wh", 1000, "kWh", "energy", "t", 3),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""An MQTT 3.1.1 client on a connected stream: publishes with QoS 0 and 1, one message at a time; listens a little.
+"""An MQTT 3.1.1 client on a connected stream: publishes with QoS 0 and 1, one message at a time.
 
-Two tasks run beside the user's: one receives, one pings. When either finds the connection dead, `failed` holds
-the reason, every wait ends, and each call raises it. Nothing waits without a time-out, nothing that comes in is
-stored without a bound. Section numbers are OASIS MQTT 3.1.1's.
+Two tasks run beside the user's: one receives, one pings. When either finds the connection dead, `failed`
+holds the reason, every wait ends, and each call raises it. Nothing waits without a time-out, nothing that comes
+in is stored without a bound. Section numbers are OASIS MQTT 3.1.1's.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class Client:
         return not self._code & 0x80  # 3.9.3
 
     def close(self):
-        """Stop the tasks, let go of the connection. Without a DISCONNECT: the broker then publishes the will."""
+        """Stop and let go of the connection. Without a DISCONNECT: the broker then publishes the will."""
         self._fail(MqttError("closed"))
         for task in self._tasks:
             task.cancel()

@@ -106,7 +106,7 @@ class Inbox:
     """Cuts what the broker sends into packets, however it arrives.
 
     Only the first `limit` bytes of a packet's body are kept, in `body`; the rest is counted and forgotten, so
-    that a long message costs time and no memory. `receive(first byte, length)` is called for each whole packet;
+    that a long message costs time and no memory. `receive(first byte, length)` is called for each packet; the
     `length` is the body's own, `min(length, limit)` bytes of it stand in `body`.
     Raises MqttError for what no broker may send.
     """

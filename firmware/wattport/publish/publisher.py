@@ -37,8 +37,8 @@ def _after(ms):
 class Publisher:
     """settings: the group `mqtt`, complete; log(level, text), level "info", "warning" or "error".
 
-    `status` is for /health. `backlog` may be set to an object with peek() -> dict or None and done(): its records
-    go to /halfhour one by one, done() is called when the broker has one; call poke() when there is a new one.
+    `status` is for /health. `backlog` may be set to an object with peek() -> dict or None and done(): its
+    records go to /halfhour one by one, done() is called when the broker has one; poke() tells of a new one.
     """
 
     def __init__(self, settings, device_id, version, log=print):
@@ -119,7 +119,8 @@ class Publisher:
         """From connecting to the end of the connection, which is always an exception."""
         settings = self._settings
         host, port = settings["host"], settings["port"]
-        connection = await stream.connect(host, port, settings["ca"] if settings["tls"] else None, _CONNECT_MS)
+        authority = settings["ca"] if settings["tls"] else None
+        connection = await stream.connect(host, port, authority, _CONNECT_MS)
         client = mqtt.Client(connection, self._message, self._wake.set)
         try:
             state = self.base + "/state"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Every OBIS code of a telegram, named or not, for `tools.decode --obis`:
+
+    {"1-0:1.8.1": [1234567, -3, "kWh"]}    integer, decimal exponent, unit as sent; a text where there is no number
+"""
+
+from wattport.decode import p1line
+
+
+def _value(buf, at, end):
+    stop, _, _ = p1line.quantity(buf, at, end)
+    dot = buf.find(b".", at, stop)
+    places = stop - dot - 1 if dot >= 0 else 0
+    unit = bytes(buf[stop + 1:end] if buf[stop:stop + 1] == b"*" else buf[stop:end]).decode()
+    try:
+        if stop == at:
+            raise ValueError("no digit")
+        whole = int(bytes(buf[at:stop]).replace(b".", b""))
+        return [whole, -places, unit]
+    except ValueError:
+        return bytes(buf[at:end]).decode()
+
+
+def of_text(buf, start, end):
+    """Codes of P1 text. A line of several groups gives a list of them."""
+    found = {}
+    at = buf.find(b"\n", start, end) + 1
+    while 0 < at < end:
+        stop = p1line.end_of_line(buf, at, end)
+        bracket = buf.find(b"(", at, stop)
+        if bracket >= 0:
+            try:
+                values = [_value(buf, a, b) for a, b in p1line.groups(buf, bracket, stop)]
+                found[bytes(buf[at:bracket]).decode()] = values[0] if len(values) == 1 else values
+            except ValueError:
+                pass
+        at = stop
+    return found
+
+
+def of_notification(decoder, buf, start, end):
+    """Codes of a COSEM notification. Lists without units carry none: ["number", 0, ""]."""
+    found = {}
+    for at, value in decoder.pairs(buf, start, end)[2]:
+        code = "%d-%d:%d.%d.%d" % tuple([buf[at + i] for i in range(5)])
+        if isinstance(value, tuple):
+            value = "".join(["%02x" % byte for byte in bytes(buf[value[0]:value[1]])])
+        found[code] = [value, 0, ""] if isinstance(value, int) else value
+    return found

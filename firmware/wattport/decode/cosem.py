@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""COSEM data-notification (tag 0x0F) → Reading: A-XDR walked once (IEC 61334-6, Green Book 9.5, Blue Book 4.1.5).
+
+    0F  invoke id and priority (4)  date-time (a length, then 12 bytes or none)  body: a structure
+
+Codes and values stand one behind the other in the body: an octet string of six bytes that is an OBIS code names what
+follows. What is irregular about a maker's list is data, in `layouts`.
+"""
+
+from wattport.errors import MalformedError, TruncatedError, UnsupportedError
+from wattport.reading import name_of, settle
+
+_DEEPEST = 6
+_MOST_ITEMS = 200
+# fixed sizes of A-XDR types: boolean, int32, uint32, int8, int16, uint8, uint16, int64, uint64, enum, date, time
+_SIZES = {3: 1, 5: 4, 6: 4, 13: 3, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
+_SIGNED = (5, 15, 16, 20)
+_OCTETS = 9
+_STRINGS = (10, 12)
+
+
+class Walker:
+    """Flattens A-XDR data: `items` is a list of integers, texts, and places (start, end) of octet strings."""
+
+    def __init__(self, buf, at, end):
+        self._buf = buf
+        self._end = end
+        self.at = at
+        self.items = []
+
+    def _take(self, size):
+        at = self.at
+        self.at += size
+        if self.at > self._end:
+            raise TruncatedError("the data end inside of a value")
+        return at
+
+    def length(self):
+        first = self._buf[self._take(1)]
+        if first < 0x80:
+            return first
+        size = first & 0x7F
+        if not 1 <= size <= 2:
+            raise MalformedError("a length of %d bytes" % size)
+        value = 0
+        for _ in range(size):
+            value = value << 8 | self._buf[self._take(1)]
+        return value
+
+    def walk(self, depth=0):
+        if depth > _DEEPEST or len(self.items) > _MOST_ITEMS:
+            raise MalformedError("the data are nested too deep or too long")
+        buf = self._buf
+        kind = buf[self._take(1)]
+        size = _SIZES.get(kind)
+        if size:
+            at = self._take(size)
+            value = 0
+            for i in range(at, at + size):
+                value = value << 8 | buf[i]
+            if kind in _SIGNED and buf[at] & 0x80:
+                value -= 1 << 8 * size
+            self.items.append(value)
+        elif kind == _OCTETS:
+            size = self.length()
+            at = self._take(size)
+            self.items.append((at, at + size))
+        elif kind in _STRINGS:
+            size = self.length()
+            at = self._take(size)
+            try:
+                self.items.append(bytes(buf[at:at + size]).decode())
+            except UnicodeError:
+                raise MalformedError("a text that is none")
+        elif kind == 1 or kind == 2:  # array, structure
+            for _ in range(self.length()):
+                self.walk(depth + 1)
+        elif kind == 0:
+            self.items.append(None)
+        else:
+            raise UnsupportedError("data of type %d" % kind)
+
+
+def time_of(buf, at, zone, clock):
+    """UTC seconds of a COSEM date-time (12 bytes), or None when it says no time.
+
+    year(2) month day weekday hour minute second hundredths deviation(2) status. Deviation is what to add to the local
+    time to get UTC, in minutes, summer time included; 0x8000 says nothing, and then `clock` does: "standard" for a
+    meter whose clock never changes to summer time, "local" for one that shows wall time, whose summer bit (status,
+    0x80) counts in the hour that comes twice. Some meters turn the deviation's sign round: a deviation that is the zone's own
+    offset, which can't be right anywhere in the zone, is taken as that.
+    """
+    year = buf[at] << 8 | buf[at + 1]
+    deviation = buf[at + 9] << 8 | buf[at + 10]
+    status = buf[at + 11]
+    second = buf[at + 7] if buf[at + 7] != 0xFF else 0
+    try:
+        fields = (year, buf[at + 2], buf[at + 3], buf[at + 5], buf[at + 6], second)
+        if deviation != 0x8000:
+            if deviation & 0x8000:
+                deviation -= 0x10000
+            if not -720 <= deviation <= 840:
+                return None
+            if deviation and deviation * 60 in (zone.standard, zone.summer):
+                deviation = -deviation
+            return zone.utc(*fields, False) + zone.standard + deviation * 60
+        if clock == "standard":
+            return zone.utc(*fields, False)
+        if status != 0xFF and status & 0x80:
+            return zone.utc(*fields, True)
+        return zone.utc(*fields, None)
+    except ValueError:
+        return None
+
+
+def is_code(buf, item):
+    """True for the place of an octet string that is an OBIS code: six bytes, the last one 255."""
+    return isinstance(item, tuple) and item[1] - item[0] == 6 and buf[item[1] - 1] == 0xFF
+
+
+def _is_time(item):
+    return isinstance(item, tuple) and item[1] - item[0] == 12
+
+
+class CosemDecoder:
+    """Decodes the notifications of one meter."""
+
+    def __init__(self, zone):
+        self._zone = zone
+        self.family = "dlms"
+
+    def pairs(self, buf, start, end):
+        """(layout, place of the notification's own time or 0, [(place of the code, value), ...])"""
+        from wattport.decode import layouts
+        walker = Walker(buf, start + 5, end)
+        size = walker.length()
+        stamp = walker.at if size == 12 else 0
+        walker.at += size
+        if walker.at > end:
+            raise TruncatedError("the data end inside of the date and time")
+        walker.walk()
+        items = walker.items
+        pairs = []
+        for i in range(len(items) - 1):
+            if is_code(buf, items[i]) and not is_code(buf, items[i + 1]):
+                pairs.append((items[i][0], items[i + 1]))
+        return layouts.find(items, [self._groups(buf, at) for at, _ in pairs]), stamp, pairs
+
+    @staticmethod
+    def _groups(buf, at):
+        return buf[at + 2], buf[at + 3], buf[at + 4]
+
+    def decode(self, buf, start, end):
+        """Reading of the notification buf[start:end]; UnsupportedError for a list no layout knows."""
+        layout, stamp, pairs = self.pairs(buf, start, end)
+        if not layout:
+            raise UnsupportedError("no layout knows this list")
+        reading = {}
+        scales, clock, other = layout["scales"], layout["clock"], layout["names"]
+        for at, value in pairs:
+            c, d, e = self._groups(buf, at)
+            if (c, d, e) == (1, 0, 0):
+                if _is_time(value):
+                    stamp = value[0]
+                continue
+            name = other.get((c, d, e)) or name_of(c, d, e)
+            if not name or value is None:
+                continue
+            if isinstance(value, int):
+                value *= scales.get((c, d), 0) or scales.get(d, 0) or 1
+            elif isinstance(value, tuple):
+                value = bytes(buf[value[0]:value[1]]).decode()
+            reading[name] = value
+        if not reading:
+            raise UnsupportedError("nothing known is in the list")
+        if stamp:
+            time = time_of(buf, stamp, self._zone, clock)
+            if time is not None:
+                reading["time"] = time
+        return settle(reading)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""What is irregular about makers' COSEM lists, as data.
+
+list    the text that opens the list
+has     an OBIS code (C, D, E) that only this variant of the list holds
+model   how the meter's model (96.1.1) begins, where that decides
+scales  (C, D) or D → factor from the number sent to our base unit; 1 when missing
+names   (C, D, E) → name, where the code has no systematic one
+clock   what a clock without deviation shows, see `cosem.time_of`
+
+Kamstrup: "HAN interface, Norway" of the meter's maker: registers in 10 Wh, currents in 0.01 A, voltages in V, power
+factors in 0.01; a clock that stays at standard time all year, without deviation. Swedish meters of type ...BN245 send
+registers in Wh, and so does the Danish list, which starts with the registers and names the meter by 0.0.1.
+"""
+
+_KAMSTRUP = {(31, 7): 10, (51, 7): 10, (71, 7): 10, (32, 7): 1000, (52, 7): 1000, (72, 7): 1000,
+             (13, 7): 10, (33, 7): 10, (53, 7): 10, (73, 7): 10}
+_IDENTITY = {(0, 0, 5): "meter_id", (0, 0, 1): "meter_id", (96, 1, 1): "meter_model"}
+
+
+def _with(scales, more):
+    scales = dict(scales)
+    scales.update(more)
+    return scales
+
+
+LAYOUTS = (
+    {"list": "Kamstrup_V0001", "has": (0, 0, 5), "model": "6841131BN245", "scales": _KAMSTRUP,
+     "names": _IDENTITY, "clock": "standard"},
+    {"list": "Kamstrup_V0001", "has": (0, 0, 5), "model": "", "scales": _with(_KAMSTRUP, {8: 10}),
+     "names": _IDENTITY, "clock": "standard"},
+    {"list": "Kamstrup_V0001", "has": (0, 0, 1), "model": "", "scales": _KAMSTRUP,
+     "names": _IDENTITY, "clock": "standard"},
+)
+
+
+def find(items, codes):
+    """The layout of a walked list, or None. `items` are its values, `codes` the OBIS codes that have a value."""
+    texts = [item for item in items if isinstance(item, str)]
+    if not texts:
+        return None
+    for layout in LAYOUTS:
+        if layout["list"] == texts[0] and layout["has"] in codes:
+            if any([text.startswith(layout["model"]) for text in texts]):
+                return layout
+    return None

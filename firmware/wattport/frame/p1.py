@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""P1 text telegrams (DSMR P1 companion standard 5.0.2, 6.2; IEC 62056-21 mode D):
+
+    /XXXZ identification CR LF CR LF   lines   ! CRC CR LF
+
+The CRC is CRC-16/ARC from "/" to "!" in four hex digits. DSMR 2.2 and 3 have none; a telegram that names its version
+(1-3:0.2.8, DSMR 4 and later) must have one.
+"""
+
+from wattport.crypto.crc import crc16_arc
+from wattport.errors import ChecksumError, TruncatedError
+
+_LINE_ENDS = b"\r\n"
+# DSMR 2.2's last object: a stored telegram that ends here lost nothing but its "!"
+_LAST_OBJECT = b":24.4.0("
+
+
+def _letter(byte):
+    return 65 <= byte & 0xDF <= 90
+
+
+class P1:
+    name = "P1"
+    STARTS = (b"/",)
+    MARKS = b"/"
+    TAIL = 2
+
+    def __init__(self):
+        self.whole = True
+        self.reset()
+
+    def reset(self):
+        self.sure = False
+        self.reach = 0  # bytes of the stretch that an error blames
+        self._seen = 0  # no "!" before this offset
+
+    def measure(self, buf, start, end, last):
+        if not self.sure:
+            at = start + 1
+            while at < end and at < start + 4:
+                if not _letter(buf[at]):
+                    return -1
+                at += 1
+            if at < start + 4:
+                return 0
+            self.sure = True
+            self._seen = 4
+        while True:
+            mark = buf.find(b"!", start + self._seen, end)
+            if mark < 0:
+                self._seen = end - start
+                return self._unended(buf, start, end) if last else 0
+            if buf[mark - 1] in _LINE_ENDS:
+                break
+            self._seen = mark + 1 - start  # a flipped bit can make a "!" anywhere but at the start of a line
+        if mark + 1 < end and buf[mark + 1] in _LINE_ENDS or last and mark + 1 == end:
+            return self._without_crc(buf, start, mark)
+        if mark + 5 > end:
+            return 0
+        self.reach = mark + 5 - start
+        try:
+            sent = int(bytes(buf[mark + 1:mark + 5]), 16)
+        except ValueError:
+            raise ChecksumError("no checksum behind the end mark")
+        counted = crc16_arc(buf, start, mark + 1)
+        if sent != counted:
+            if buf.find(b"/" + bytes(buf[start + 1:start + 4]), start + 4, mark) > 0:
+                raise TruncatedError("a new telegram starts inside")
+            raise ChecksumError("checksum is %04X, should be %04X" % (sent, counted))
+        self.whole = True
+        return mark + 5 - start
+
+    def _without_crc(self, buf, start, mark):
+        self.reach = mark + 1 - start
+        if buf.find(b"-3:0.2.8(", start, mark) > 0:
+            raise ChecksumError("the checksum is missing")
+        self.whole = False
+        return mark + 1 - start
+
+    def _unended(self, buf, start, end):
+        line = buf.rfind(_LAST_OBJECT, start, end)
+        if line > 0 and buf.find(b")\r\n", line, end) == end - 3 and buf.find(b":0.2.8(", start, end) < 0:
+            self.whole = False
+            return end - start
+        return 0
