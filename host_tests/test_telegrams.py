@@ -24,6 +24,8 @@ WRONG_EXPECTATIONS = {
     # the report that this frame comes from is about that very factor of 10: Swedish meters send Wh
     "dlms-hdlc-kamstrup-6841131bn245101092-gh239-2-amsreader": {"import_wh": 32014158},
 }
+# A DSMR 5 telegram that was posted without its end: half a telegram, whatever the values in it say.
+HALF = ("dsmr5-sagemcom-gh264-1-amsreader",)
 
 
 def in_scope(sidecar):
@@ -69,14 +71,16 @@ def missing_from(reading, expected):
 
 @pytest.mark.skipif(not TELEGRAMS.is_dir(), reason="no real telegrams beside this checkout")
 @pytest.mark.parametrize("runtime", ["cpython", *RUNTIMES])
-@pytest.mark.parametrize("path, sidecar", cases())
+@pytest.mark.parametrize("path, sidecar", list(cases()))
 def test_a_real_telegram_gives_what_its_sidecar_expects(path, sidecar, runtime):
     status, lines, stderr = decode(path, sidecar, runtime)
     readings = [line["reading"] for line in lines if "reading" in line]
     errors = [line["error"] for line in lines if "error" in line]
     assert status == (1 if errors else 0), stderr
     assert lines, stderr
-    if sidecar["expect"] == "reading":
+    if path.stem in HALF:
+        assert errors == ["truncated"] and not readings
+    elif sidecar["expect"] == "reading":
         expected = dict(sidecar["reading"], **WRONG_EXPECTATIONS.get(path.stem, {}))
         assert readings, lines
         assert any(not missing_from(reading, expected) for reading in readings), [

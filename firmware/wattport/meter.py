@@ -8,7 +8,7 @@ P1 text ("/"), a COSEM data-notification (0F). A decoder is imported when the fi
 from micropython import const
 
 from wattport.clock import Zone
-from wattport.errors import KINDS, MalformedError, MeterError, UnsupportedError
+from wattport.errors import KINDS, ChecksumError, MalformedError, MeterError, UnsupportedError
 from wattport.frame.envelope import Envelope
 from wattport.frame.framer import Framer
 from wattport.frame.hdlc import Hdlc
@@ -65,27 +65,25 @@ class Meter:
             self._on_frame(bytes(memoryview(buf)[start:end]))
         at, stop = start, end
         family, text_family = "dlms", ""
-        checked = protocol.whole
         if protocol.name == "HDLC":
             family = "dlms-hdlc"
             at, stop = start + protocol.body, start + protocol.body_end
-        encrypted = False
+        encrypted = verified = False
         while True:
             if at >= stop:
                 raise UnsupportedError("the frame is empty")
             first = buf[at]
             if first == _ENVELOPE and not encrypted:
                 encrypted = True
-                at, stop = self._open(buf, at, stop)
+                at, stop, verified = self._open(buf, at, stop)
             elif buf.startswith(_LLC, at):
                 at += 3
             else:
                 break
         if first == 0x2F:
-            if encrypted:
+            if encrypted and not verified:  # a right tag says more than the checksum inside
                 stop = at + self._text_size(buf, at, stop)
-                checked = self._inner.whole
-            reading, text_family = self._text(buf, at, stop, not checked)
+            reading, text_family = self._text(buf, at, stop, not protocol.whole and not encrypted)
         elif first == _NOTIFICATION:
             reading = self._notification(buf, at, stop)
         else:
@@ -100,7 +98,7 @@ class Meter:
         self._on_reading(reading, family)
 
     def _open(self, buf, at, stop):
-        """Decrypt the envelope in place; (start, end) of what was inside."""
+        """Decrypt the envelope in place; (start, end, the tag was right) of what was inside."""
         if not self._decryptor:
             from wattport.frame.decrypt import Decryptor
             self._decryptor = Decryptor(self._key, self._auth_key)
@@ -110,7 +108,7 @@ class Meter:
         """True when decrypted bytes can only be right: P1 text with its checksum, or the head of a notification."""
         if buf[start] == 0x2F:
             try:
-                return self._text_size(buf, start, stop) > 0 and self._inner.whole
+                return self._text_size(buf, start, stop) > 0
             except MeterError:
                 return False
         return (stop - start > 6 and buf[start] == _NOTIFICATION and buf[start + 5] in (0, 12)
@@ -124,6 +122,8 @@ class Meter:
         size = self._inner.measure(buf, at, stop, True)
         if size <= 0:
             raise MalformedError("the decrypted text is no whole telegram")
+        if not self._inner.whole:
+            raise ChecksumError("the decrypted text has no checksum")
         return size
 
     def _text(self, buf, at, stop, strict):

@@ -134,6 +134,8 @@ class CosemDecoder:
         from wattport.decode import layouts
         walker = Walker(buf, start + 5, end)
         size = walker.length()
+        if size == _OCTETS:  # some meters write the type of an octet string before its length
+            size = walker.length()
         stamp = walker.at if size == 12 else 0
         walker.at += size
         if walker.at > end:

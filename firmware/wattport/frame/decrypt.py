@@ -28,7 +28,7 @@ class Decryptor:
         self.frame_counter = 0
 
     def open(self, buf, start, end, plausible):
-        """Decrypt the envelope at buf[start:end] in place; (start, end) of the plain text.
+        """Decrypt the envelope at buf[start:end] in place; (start, end, the tag was right) of the plain text.
 
         Without an authentication key Luxembourg's is tried; when the tag does not fit, `plausible(buf, start, end)`
         decides whether the text is one: its own checksum or tag then stands in for the tag.
@@ -49,6 +49,7 @@ class Decryptor:
         self._iv[:TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + TITLE_SIZE]
         self._iv[TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
         text = at + 5
+        verified = False
         if not security & _AUTHENTICATED:
             self._gcm.crypt(buf, text, stop, self._iv)
             self._accept(buf, text, stop, plausible, "it decrypts to nothing known: wrong key")
@@ -56,7 +57,8 @@ class Decryptor:
             stop -= TAG_SIZE
             if stop < text:
                 raise MalformedError("the envelope is too short for its tag")
-            if not self._open_tagged(buf, text, stop, security):
+            verified = self._open_tagged(buf, text, stop, security)
+            if not verified:
                 if buf.find(bytes(buf[start:start + 2 + TITLE_SIZE]), text, stop) > 0:
                     raise TruncatedError("a new envelope starts inside")
                 if self._auth_key:
@@ -65,7 +67,7 @@ class Decryptor:
                 self._accept(buf, text, stop, plausible,
                              "the tag does not fit: wrong key, or an authentication key is needed")
         self.frame_counter = int.from_bytes(self._iv[TITLE_SIZE:], "big")
-        return text, stop
+        return text, stop, verified
 
     def _open_tagged(self, buf, text, stop, security):
         """Some meters leave the additional data out: then the tag proves the encryption key alone."""

@@ -14,12 +14,8 @@ from micropython import const
 from wattport.publish import packet
 from wattport.publish.packet import MqttError
 
-_CONNACK_MS = const(10000)
-_SUBACK_MS = const(10000)
-_PUBACK_MS = const(5000)
+TIMEOUT_MS = 10000  # in which a broker answers, takes some bytes of ours, or is gone
 _TRIES = const(3)  # of a QoS 1 message before the connection is given up
-_WRITE_MS = const(10000)  # a broker that takes nothing for so long is gone
-_PINGRESP_MS = const(10000)
 _WRITE_POLL_MS = const(10)
 _OUT_SIZE = const(1440)  # one TCP segment: a message that fits leaves in one packet, and Nagle never holds it
 _IN_SIZE = const(128)
@@ -48,10 +44,8 @@ class Client:
         """CONNECT and wait for CONNACK. Raises MqttError, in words, when the broker says no or nothing."""
         self._tasks.append(asyncio.create_task(self._guarded(self._listen())))
         await self._send(packet.connect(client_id, keepalive_s, user, password, will_topic, will))
-        if not await self._answered(_CONNACK_MS):
+        if not await self._answered(TIMEOUT_MS):
             raise self._fail(MqttError("no CONNACK from the broker"))
-        if self._code:
-            raise self._fail(MqttError(packet.connack_text(self._code)))
         # without keep-alive the pings are still what finds a dead connection
         self._tasks.append(asyncio.create_task(self._guarded(self._ping((keepalive_s or 60) * 500))))
 
@@ -67,7 +61,7 @@ class Client:
             async with self._lock:
                 self._expect(packet.PUBACK)
                 await self._write_message(topic, payload, 5 if again else 1, retain, number)
-            if await self._answered(_PUBACK_MS):
+            if await self._answered(TIMEOUT_MS // 2):
                 return
         raise self._fail(MqttError("no PUBACK from the broker"))
 
@@ -76,7 +70,7 @@ class Client:
         number = self._next_number()
         self._expect(packet.SUBACK)
         await self._send(packet.subscribe(number, topics))
-        if not await self._answered(_SUBACK_MS):
+        if not await self._answered(TIMEOUT_MS):
             raise self._fail(MqttError("no SUBACK from the broker"))
         return not self._code & 0x80  # 3.9.3
 
@@ -152,7 +146,7 @@ class Client:
                     progress = time.ticks_ms()
                 if at >= size:
                     return
-                if time.ticks_diff(time.ticks_ms(), progress) > _WRITE_MS:
+                if time.ticks_diff(time.ticks_ms(), progress) > TIMEOUT_MS:
                     raise MqttError("the broker stopped reading")
                 # asyncio's own wait for writing has no time-out; a wait at all is rare
                 await asyncio.sleep_ms(_WRITE_POLL_MS)
@@ -164,7 +158,7 @@ class Client:
 
     async def _ping(self, interval_ms):
         """For ever (3.1.2.10), and whatever else is sent: only an answer proves that there is a broker."""
-        wait_ms = min(interval_ms, _PINGRESP_MS)
+        wait_ms = min(interval_ms, TIMEOUT_MS)
         while True:
             await asyncio.sleep_ms(interval_ms - wait_ms)
             self._ping_answered = False
@@ -199,7 +193,8 @@ class Client:
             if kind == packet.CONNACK or self._expected == packet.CONNACK:
                 raise MqttError("malformed packet from the broker: 0x%02x out of turn" % kind)
         elif kind == packet.CONNACK:
-            self._code = body[1]
+            if body[1]:  # raised here: the broker closes at once, which must not become the reason
+                raise MqttError(packet.connack_text(body[1]))
             self._expected = 0
             self._answer.set()
         elif body[0] << 8 | body[1] == self._number:  # a late one for an earlier message says nothing

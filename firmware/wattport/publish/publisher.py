@@ -15,7 +15,7 @@ from micropython import const
 from wattport.net import stream
 from wattport.publish import mqtt, payload
 
-_CONNECT_MS = const(15000)
+CONNECT_MS = 15000
 _BACKOFF_MS = const(1000)
 _BACKOFF_LIMIT_MS = const(60000)
 _SETTLED_MS = const(10000)  # a session that lived so long starts the backoff anew
@@ -120,7 +120,7 @@ class Publisher:
         settings = self._settings
         host, port = settings["host"], settings["port"]
         authority = settings["ca"] if settings["tls"] else None
-        connection = await stream.connect(host, port, authority, _CONNECT_MS)
+        connection = await stream.connect(host, port, authority, CONNECT_MS)
         client = mqtt.Client(connection, self._message, self._wake.set)
         try:
             state = self.base + "/state"
