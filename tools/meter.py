@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000` (or `serial:/dev/ttyUSB0`, or `-`)."""
+"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000`, or to `serial:DEVICE`, or to `-`."""
 
 import argparse
 import asyncio
@@ -15,20 +15,34 @@ BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped
 STALL_S = 10  # at full speed: how long one client may hold up the others
 
 
+def key(text):
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a key is hexadecimal: 32 digits")
+
+
+def fault(text):
+    try:
+        return faults.parse(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong))
+
+
 def arguments(argv):
     parser = argparse.ArgumentParser(prog="tools.meter", description="a simulated smart meter")
     parser.add_argument("destination", help="tcp:PORT on 127.0.0.1, serial:DEVICE or - for standard output")
     parser.add_argument("--family", required=True, choices=sorted(meters.FAMILIES))
     parser.add_argument("--rate", type=float, default=1, metavar="X",
                         help="times real time: 1 sends at the meter's own interval, 0 as fast as possible")
-    parser.add_argument("--key", type=bytes.fromhex, metavar="HEX", help="encryption key")
-    parser.add_argument("--auth-key", type=bytes.fromhex, metavar="HEX", help="authentication key")
+    parser.add_argument("--key", type=key, metavar="HEX", help="encryption key")
+    parser.add_argument("--auth-key", type=key, metavar="HEX", help="authentication key")
     parser.add_argument("--phases", type=int, choices=(1, 3), default=3)
     parser.add_argument("--seed", type=int, default=1, metavar="N",
                         help="another house; the same seed gives the same bytes")
     parser.add_argument("--start", metavar="ISO", help="time of the first telegram; now")
     parser.add_argument("--count", type=int, metavar="N", help="stop after that many telegrams")
-    parser.add_argument("--fault", type=faults.parse, action="append", default=[], metavar="KIND[:PROBABILITY]",
+    parser.add_argument("--fault", type=fault, action="append", default=[], metavar="KIND[:PROBABILITY]",
                         help="once or more: %s" % ", ".join(faults.KINDS))
     options = parser.parse_args(argv)
     if options.rate < 0:
@@ -162,6 +176,8 @@ def main(argv=None):
     except BrokenPipeError:
         # whoever read standard output has gone; keep the interpreter from complaining when it closes it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as wrong:
+        sys.exit("tools.meter: %s" % wrong)
 
 
 if __name__ == "__main__":

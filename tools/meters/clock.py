@@ -23,8 +23,10 @@ class Clock:
         return local.strftime("%y%m%d%H%M%S") + ("S" if local.dst() else "W")
 
     def cosem(self, time):
-        """Blue Book 4.1.6.1, as Kamstrup fills it in: no hundredths, deviation "not specified", status 0."""
+        """Blue Book 4.1.6.1 as Kamstrup fills it in: standard time all the year round, no hundredths, deviation
+        "not specified", status 0."""
         local = self.local(time)
+        local -= local.dst()
         return (local.year.to_bytes(2, "big")
                 + bytes((local.month, local.day, local.isoweekday(), local.hour, local.minute, local.second))
                 + b"\xff\x80\x00\x00")

@@ -70,8 +70,7 @@ class List:
     def notification(self):
         """The list behind its header; the clock in the header has no tag, only its length."""
         household = self.household
-        if not household.clock.ambiguous(household.time):
-            self.reading["time"] = household.time
+        self.reading["time"] = household.time
         return (b"\x0f" + bytes(4) + b"\x0c" + household.clock.cosem(household.time)
                 + b"\x02" + bytes((len(self.parts),)) + b"".join(self.parts))
 

@@ -141,8 +141,8 @@ class MonthPeak(Row):
 @dataclass(frozen=True)
 class PeakHistory(Row):
     def write(self, household, state, reading):
-        history = reading["peak_history"] = [list(entry) for entry in household.demand.history]
-        stamp = household.clock.stamp
+        history, stamp = household.demand.history, household.clock.stamp
+        reading["peak_history"] = [[time, watts] for _, time, watts in history]
         months = ["(%s)(%s)(%s*kW)" % (stamp(end), stamp(time), digits(watts, 2, 3)[0])
                   for end, time, watts in history]
         return "%s(%d)(1-0:1.6.0)(1-0:1.6.0)%s" % (self.obis, len(history), "".join(months))
@@ -205,6 +205,10 @@ class P1(Family):
         reading = {}
         lines = [row.write(household, state, reading) for row in self.rows
                  if state.phases == 3 or not of_other_phase(getattr(row, "field", None))]
+        for way in ("import", "export"):
+            if way + "_t1_wh" in reading:
+                # none of these meters sends the total beside its tariffs, a reader adds them up
+                reading[way + "_wh"] = reading[way + "_t1_wh"] + reading[way + "_t2_wh"]
         text = ("/%s\r\n\r\n%s\r\n!" % (self.ident, "\r\n".join(lines))).encode()
         if self.checksum:
             text += b"%04X" % crc16(text)
