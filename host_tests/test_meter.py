@@ -329,10 +329,9 @@ def test_registers_are_the_integral_of_the_power_and_never_fall(name, start):
     household = meter.household
     fields = ["import_wh", "export_wh", "import_l1_wh", "export_l3_wh", "reactive_export_varh"]
     powers = ["power_import_w", "power_export_w", "power_import_l1_w", "power_export_l3_w", "reactive_export_var"]
-    household.net_w = None
     for field in fields:
         household[field] = 1000
-    for field in ("import_t1_wh", "import_t2_wh"):
+    for field in ("import_t1_wh", "import_t2_wh", "export_t1_wh", "export_t2_wh"):
         household[field] = 500
     sums, last = [0] * len(fields), [0] * len(fields)
     for _ in range(3000):
@@ -345,7 +344,8 @@ def test_registers_are_the_integral_of_the_power_and_never_fall(name, start):
             last[i] = household[field]
         assert 0 <= household["import_wh"] - household["import_t1_wh"] - household["import_t2_wh"] <= 1
         for shown in set(fields) & set(expected):
-            assert expected[shown] == household[shown]
+            # a total that is the sum of two tariffs lacks the fractions of both
+            assert 0 <= household[shown] - expected[shown] <= (name == "dsmr5")
 
 
 def test_a_day_has_its_shape_night_base_load_noon_export_and_distinct_phases():
@@ -367,7 +367,7 @@ def test_a_load_pulls_the_voltage_down():
     shown = []
     for net in ((0, 0, 0), (5000, 0, 0)):
         household.net_w = net
-        household._look()
+        household.advance(1)
         shown.append(household["voltage_l1_mv"])
     assert shown[0] - shown[1] > 3000
 
