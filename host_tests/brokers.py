@@ -303,14 +303,18 @@ SETTINGS = {
     "discovery_prefix": "homeassistant", "retain": False,
 }
 
+IDLE = "async def scenario():\n    pass\n"
+
 _SCRIPT = """
 import asyncio, json, time
-from wattport.publish.publisher import Publisher
+from wattport.publish import mqtt, publisher as module
+
+mqtt.TIMEOUT_MS, module.CONNECT_MS = %(timeouts)r
 
 def say(**what):
     print(json.dumps(what))
 
-publisher = Publisher(json.loads(%(settings)r), "dongle-1", "1.2.3",
+publisher = module.Publisher(json.loads(%(settings)r), "dongle-1", "1.2.3",
                       lambda level, text: say(level=level, text=text))
 
 async def watch():
@@ -325,6 +329,7 @@ async def watch():
 %(scenario)s
 
 async def main():
+    global running
     running = asyncio.create_task(publisher.run())
     watching = asyncio.create_task(watch())
     await scenario()
@@ -339,10 +344,11 @@ asyncio.run(main())
 class Dongle:
     """The publisher under MicroPython; `scenario` is the source of an `async def scenario()` that uses `publisher`."""
 
-    def __init__(self, folder, scenario="async def scenario():\n    pass\n", runtime="micropython", heap=None,
+    def __init__(self, folder, scenario=IDLE, runtime="micropython", heap=None, timeouts=(10000, 15000),
                  **settings):
         script = folder / "dongle.py"
-        script.write_text(_SCRIPT % {"settings": json.dumps(dict(SETTINGS, **settings)), "scenario": scenario})
+        script.write_text(_SCRIPT % {"settings": json.dumps(dict(SETTINGS, **settings)), "scenario": scenario,
+                                     "timeouts": timeouts})
         command, environment = micropython(runtime, heap=heap)
         self._errors = open(folder / "dongle.err", "w+b")  # a pipe would have to be read
         self.process = subprocess.Popen(command + [str(script)], env=environment, stdout=subprocess.PIPE,

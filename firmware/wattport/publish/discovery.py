@@ -137,6 +137,8 @@ def of_reading(about, reading, announced):
         if name in announced or name == "devices":
             continue
         announced.add(name)
+        if safe_id(name) != name:  # no field of ours
+            continue
         if name in ("power_import_w", "power_export_w") and "net_power" not in announced:
             announced.add("net_power")
             yield _config(
@@ -155,7 +157,7 @@ def of_reading(about, reading, announced):
                 continue
             template = _template(path, row)
         diagnostic = name in _DIAGNOSTIC or row is not None and not row[3]
-        yield _config(about, safe_id(name), _title(name, row), row, template, "/reading", model, diagnostic)
+        yield _config(about, name, _title(name, row), row, template, "/reading", model, diagnostic)
     for channel, device in (reading.get("devices") or {}).items():
         yield from _of_child(about, channel, device, announced, model)
 
@@ -188,6 +190,6 @@ def of_health(about, health, announced):
         announced.add("health_" + name)
         value = health[name]
         row = _ending(name, _HEALTH_ENDINGS)
-        if row and isinstance(value, int) and not isinstance(value, bool):
+        if row and safe_id(name) == name and isinstance(value, int) and not isinstance(value, bool):
             template = _template("value_json." + name, row)
             yield _config(about, "health_" + name, _title(name, row), row, template, "/health", "", True)

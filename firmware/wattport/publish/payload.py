@@ -3,6 +3,11 @@
 
 import json
 
+from micropython import const
+
+_ID_LIMIT = const(64)
+_TOPIC_LIMIT = const(128)
+
 
 def encode(value):
     """A dict as JSON in UTF-8.
@@ -13,9 +18,9 @@ def encode(value):
 
 
 def safe_id(text):
-    """Only [A-Za-z0-9_-]: for topics and unique ids; anything else becomes an underscore."""
+    """Only [A-Za-z0-9_-], 64 of them: for topics and unique ids; anything else becomes an underscore."""
     out = bytearray()
-    for char in text:
+    for char in text[:_ID_LIMIT]:
         code = ord(char)
         good = 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or code in (45, 95)
         out.append(code if good else 95)
@@ -25,7 +30,7 @@ def safe_id(text):
 def safe_topic(text, default):
     """A topic to publish under, from the settings: no wildcards, no control characters (4.7)."""
     text = "".join(["_" if char in "+#" or ord(char) < 32 else char for char in text.strip("/ ")])
-    return text or default
+    return text[:_TOPIC_LIMIT] or default
 
 
 def child_id(channel, device, value):
