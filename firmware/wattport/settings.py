@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The settings: one JSON document, its schema and defaults, and how it is kept.
+
+`load` and `check` refuse an unknown key or an impossible value with SettingsError, whose text names the key. A file is
+written new, then renamed, so a power cut leaves the old one or the new one.
+"""
+
+import json
+import os
+
+PATH = "settings.json"
+_NEW = ".new"
+
+
+class SettingsError(Exception):
+    """What is wrong, with the key's name: "mqtt.port: a whole number from 1 to 65535"."""
+
+
+def _text(most):
+    def check(value):
+        return isinstance(value, str) and len(value) <= most
+    return check, "a text of at most %d characters" % most
+
+
+def _whole(least, most):
+    def check(value):
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    return check, "a whole number from %d to %d" % (least, most)
+
+
+def _one_of(*choices):
+    return (lambda value: value in choices), "one of " + ", ".join([str(choice) for choice in choices])
+
+
+def _is_key(value):
+    return isinstance(value, str) and (not value or len(value) == 32 and not value.strip("0123456789abcdefABCDEF"))
+
+
+def _is_zone(value):
+    from wattport.clock import Zone
+    try:
+        Zone(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+_FLAG = (lambda value: isinstance(value, bool)), "true or false"
+_KEY = _is_key, "32 hexadecimal digits, or empty"
+
+# group → key → (default, (check, what it takes))
+SCHEMA = {
+    "wifi": {
+        "ssid": ("", _text(32)),
+        "password": ("", _text(64)),
+        "hostname": ("wattport", _text(32)),
+    },
+    "meter": {
+        "baud": (115200, _one_of(300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
+        "format": ("8N1", _one_of("8N1", "8E1", "7E1")),
+        "invert": (True, _FLAG),
+        "key": ("", _KEY),
+        "auth_key": ("", _KEY),
+    },
+    "mqtt": {
+        "host": ("", _text(253)),
+        "port": (1883, _whole(1, 65535)),
+        "user": ("", _text(128)),
+        "password": ("", _text(128)),
+        "tls": (False, _FLAG),
+        "ca": ("", _text(4096)),
+        "base": ("", _text(64)),
+        "client_id": ("", _text(64)),
+        "interval_s": (0, _whole(0, 3600)),
+        "qos": (0, _one_of(0, 1)),
+        "keepalive_s": (60, _whole(5, 3600)),
+        "raw": (False, _FLAG),
+        "retain": (False, _FLAG),
+        "discovery": (True, _FLAG),
+        "discovery_prefix": ("homeassistant", _text(64)),
+    },
+    "time": {
+        "zone": ("CET-1CEST,M3.5.0,M10.5.0/3", (_is_zone, "a POSIX time zone, such as CET-1CEST,M3.5.0,M10.5.0/3")),
+    },
+}
+
+
+def check(document):
+    """The whole settings: what `document` says, and the defaults for what it leaves out."""
+    if not isinstance(document, dict):
+        raise SettingsError("the settings are no JSON object")
+    for group, keys in document.items():
+        if group not in SCHEMA:
+            raise SettingsError("%s: there is no such group" % group)
+        if not isinstance(keys, dict):
+            raise SettingsError("%s: a JSON object is needed" % group)
+        for key, value in keys.items():
+            if key not in SCHEMA[group]:
+                raise SettingsError("%s.%s: there is no such setting" % (group, key))
+            test, wanted = SCHEMA[group][key][1]
+            if not test(value):
+                raise SettingsError("%s.%s: %s" % (group, key, wanted))
+    whole = {}
+    for group, keys in SCHEMA.items():
+        given = document.get(group, {})
+        whole[group] = {key: given.get(key, keys[key][0]) for key in keys}
+    return whole
+
+
+def load(path=PATH):
+    """Settings from a file; the defaults when there is none."""
+    try:
+        with open(path) as file:
+            document = json.load(file)
+    except OSError:
+        return check({})
+    except ValueError:
+        raise SettingsError("%s is no JSON" % path)
+    return check(document)
+
+
+def save(document, path=PATH):
+    """Keep `document` if it is right; the old file stays until the new one is whole."""
+    check(document)
+    with open(path + _NEW, "w") as file:
+        json.dump(document, file)
+    if hasattr(os, "sync"):
+        os.sync()
+    os.rename(path + _NEW, path)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The very firmware, under the MicroPython unix port: for tests, for trying it out, and for a Raspberry Pi with a USB
+cable in the meter's port.
+
+    python -m tools.dongle --uart serial:/dev/ttyUSB0 --mqtt broker.local:1883 --state ~/wattport
+"""
+
+import argparse
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tools import cpython
+from tools.paths import FIRMWARE, ROOT
+
+cpython.install()
+
+from tools.compile import RUNTIMES, micropython  # noqa: E402
+from wattport import settings as schema  # noqa: E402
+
+SIM = ROOT / "tools" / "sim"
+RESET_STATUS = 64  # what the simulated machine.reset() ends with
+HEAP = {"micropython32": "100k", "micropython": "200k"}  # what a dongle has for all of ours; pointers of 64 bits take more
+
+
+class DongleError(Exception):
+    """Why the firmware can't be started; the text is for the person who tried."""
+
+
+def prepare(state, settings=None, mqtt=None):
+    """Make the folder that stands in for the dongle's flash, with its identity and checked settings."""
+    state = Path(state)
+    state.mkdir(parents=True, exist_ok=True)
+    identity = state / "id"
+    if not identity.exists():
+        identity.write_text(secrets.token_hex(6))
+    kept = state / schema.PATH
+    source = Path(settings) if settings else kept
+    try:
+        document = json.loads(source.read_text()) if source.exists() or settings else {}
+    except OSError as error:
+        raise DongleError("settings: %s" % error)
+    except ValueError:
+        raise DongleError("%s is no JSON" % source)
+    if mqtt:
+        host, _, port = mqtt.rpartition(":")
+        if not host or not port.isdecimal():
+            raise DongleError("--mqtt takes HOST:PORT")
+        document.setdefault("mqtt", {}).update(host=host, port=int(port))
+    try:
+        schema.check(document)
+    except schema.SettingsError as error:
+        raise DongleError("settings: %s" % error)
+    kept.write_text(json.dumps(document, indent=1))
+    return identity.read_text().strip()
+
+
+def command(uart, state, identity, runtime="micropython", program=None, heap=None):
+    """(command, environment) that runs the firmware with `state` as the working directory."""
+    words, environment = micropython(runtime, extra_path=[SIM], heap=heap or HEAP[runtime])
+    if program:
+        words[0] = str(program)
+    environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity)
+    return words + [str(FIRMWARE / "main.py")], environment
+
+
+def resolve(uart):
+    """`uart` with a path that holds wherever the firmware runs."""
+    kind, _, place = uart.partition(":")
+    if kind not in ("tcp", "serial", "file") or not place:
+        raise DongleError("--uart takes tcp:HOST:PORT, serial:DEVICE or file:PATH")
+    if kind != "tcp":
+        if not os.path.exists(place):
+            raise DongleError("there is no %s" % place)
+        return "%s:%s" % (kind, os.path.abspath(place))
+    return uart
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools.dongle", description="Run the firmware on this machine.")
+    parser.add_argument("--uart", required=True, help="the meter: tcp:HOST:PORT, serial:DEVICE or file:PATH")
+    parser.add_argument("--mqtt", metavar="HOST:PORT", help="the broker; overrides the settings")
+    parser.add_argument("--state", required=True, metavar="DIR", help="where the settings and all else are kept")
+    parser.add_argument("--settings", metavar="FILE", help="settings to start with")
+    parser.add_argument("--micropython", metavar="PATH", help="another MicroPython, of 64 bits, to run it")
+    parser.add_argument("--runtime", choices=tuple(RUNTIMES), default="micropython")
+    parser.add_argument("--seconds", type=float, help="stop after so long")
+    options = parser.parse_args()
+    try:
+        uart = resolve(options.uart)
+        identity = prepare(options.state, options.settings, options.mqtt)
+    except DongleError as error:
+        parser.error(str(error))
+    words, environment = command(uart, options.state, identity, options.runtime, options.micropython)
+    deadline = time.monotonic() + options.seconds if options.seconds else None
+    while True:
+        firmware = subprocess.Popen(words, env=environment, cwd=options.state)
+        try:
+            status = firmware.wait(deadline and max(0.0, deadline - time.monotonic()))
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            firmware.terminate()
+            firmware.wait()
+            return 0
+        if status != RESET_STATUS:
+            return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

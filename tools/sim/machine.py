@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""`machine` for the MicroPython unix port: the parts of the chip that the firmware uses.
+
+WATTPORT_UART names what stands in for the wire: tcp:HOST:PORT (a meter that listens), serial:DEVICE (a real P1 or M-Bus
+cable), file:PATH (bytes to be played once).
+"""
+
+import os
+import socket
+import sys
+import time
+
+import uselect
+
+PWRON_RESET = 1
+WDT_RESET = 3
+
+
+def unique_id():
+    return bytes([int(os.getenv("WATTPORT_ID")[i:i + 2], 16) for i in range(0, 12, 2)])
+
+
+def reset_cause():
+    return PWRON_RESET
+
+
+def reset():
+    sys.exit(64)  # tools.dongle starts the firmware again
+
+
+class Pin:
+    IN = 0
+    OUT = 1
+    PULL_UP = 2
+
+    def __init__(self, number, mode=IN, pull=None):
+        self._value = 0
+
+    def __call__(self, value=None):
+        if value is None:
+            return self._value
+        self._value = value
+
+    value = __call__
+
+
+class WDT:
+    """Bites like the real one, as soon as anybody looks at the clock: by ending the process."""
+
+    def __init__(self, timeout):
+        self._timeout_ms = timeout
+        self._fed = time.ticks_ms()
+
+    def feed(self):
+        if time.ticks_diff(time.ticks_ms(), self._fed) > self._timeout_ms:
+            print("watchdog: not fed in time")
+            sys.exit(65)
+        self._fed = time.ticks_ms()
+
+
+class _Tcp:
+    """A meter that listens; connects again when it has gone."""
+
+    def __init__(self, place):
+        host, port = place.rsplit(":", 1)
+        self._address = socket.getaddrinfo(host, int(port))[0][-1]
+        self._socket = None
+        self._again = time.ticks_ms()
+
+    def readinto(self, buf):
+        if not self._socket:
+            if time.ticks_diff(time.ticks_ms(), self._again) < 0:
+                return None
+            self._again = time.ticks_add(time.ticks_ms(), 500)
+            meter = socket.socket()
+            try:
+                meter.connect(self._address)
+            except OSError:
+                meter.close()
+                return None
+            meter.setblocking(False)
+            self._socket = meter
+        try:
+            size = self._socket.readinto(buf)
+        except OSError:
+            size = 0
+        if size == 0:
+            self._socket.close()
+            self._socket = None
+        return size or None
+
+
+class _File:
+    def __init__(self, path):
+        self._file = open(path, "rb")
+
+    def readinto(self, buf):
+        return self._file.readinto(buf) or None
+
+
+class _Serial:
+    """A serial device: `stty` sets it so that a read gives what is there and never waits."""
+
+    def __init__(self, path):
+        self._path = path
+        self._file = None
+
+    def set_line(self, baud, bits, parity):
+        settings = "%d cs%d %s %s" % (baud, bits, "-parenb" if parity is None else "parenb",
+                                      "parodd" if parity else "-parodd")
+        if os.system("stty -F '%s' raw -echo -crtscts clocal min 0 time 0 -cstopb %s" % (self._path, settings)):
+            raise OSError("no serial device %s" % self._path)
+        if not self._file:
+            self._file = open(self._path, "rb", buffering=0)
+        self._poll = uselect.poll()
+        self._poll.register(self._file, uselect.POLLIN)
+
+    def readinto(self, buf):
+        if not self._poll.poll(0):
+            return None
+        return self._file.readinto(buf) or None
+
+
+class UART:
+    INV_RX = 1
+    INV_TX = 2
+
+    def __init__(self, number, **settings):
+        kind, place = os.getenv("WATTPORT_UART").split(":", 1)
+        self._source = {"tcp": _Tcp, "file": _File, "serial": _Serial}[kind](place)
+        self.init(**settings)
+
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **rest):
+        if isinstance(self._source, _Serial):
+            self._source.set_line(baudrate, bits, parity)
+
+    def readinto(self, buf):
+        return self._source.readinto(buf)
