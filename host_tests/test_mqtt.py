@@ -271,3 +271,47 @@ def test_tls_without_an_authority_does_not_connect(tmp_path):
 def test_a_damaged_authority_is_said(tmp_path, ca):
     with Dongle(tmp_path, host="localhost", port=free_port(), tls=True, ca=ca) as dongle:
         assert "damaged" in dongle.wait_error("TLS")
+
+
+def test_ten_thousand_readings_and_fifty_connections_leave_the_heap_as_it_was(tmp_path):
+    heap = '''
+import gc
+
+async def scenario():
+    free = []
+    reading = {"import_wh": 123456789, "meter_id": "x" * 34}
+    for phase in range(30):
+        reading["voltage_l%d_mv" % phase] = 230000 + phase
+    for count in range(10001):
+        while publisher.status["published"] < count:
+            await asyncio.sleep_ms(0)
+        publisher.reading(reading)
+        if count % 200 == 199:
+            await lose_the_connection()
+        if count % 2000 == 1000:
+            gc.collect()
+            free.append(gc.mem_free())
+    say(free=free)
+
+async def lose_the_connection():
+    connects = publisher.status["connects"]
+    CONNECTIONS.pop().s.close()  # what it looks like when Wi-Fi goes
+    while publisher.status["connects"] == connects or not publisher.status["connected"]:
+        await asyncio.sleep_ms(1)
+
+from wattport.net import stream
+CONNECTIONS = []
+connect = stream.connect
+
+async def connect_and_keep(*args):
+    CONNECTIONS.append(await connect(*args))
+    return CONNECTIONS[-1]
+
+stream.connect = connect_and_keep
+module.BACKOFF_MS = module.BACKOFF_LIMIT_MS = 10
+'''
+    with Mosquitto(tmp_path) as broker:
+        with Dongle(tmp_path, heap, "micropython32", heap="136k", port=broker.port) as dongle:
+            free = dongle.wait(lambda line: "free" in line)["free"]
+    assert len(free) == 5
+    assert min(free[1:]) > free[1] - 1000

@@ -9,7 +9,7 @@ UNITS = {
     "energy": ("kWh", "GJ"), "reactive_energy": ("varh", "kvarh"), "power": ("W", "kW"), "reactive_power": ("var",),
     "apparent_power": ("VA",), "voltage": ("V", "mV"), "current": ("A", "mA"), "frequency": ("Hz",),
     "power_factor": (None, "%"), "gas": ("m³", "L"), "water": ("m³", "L"), "volume": ("m³", "L"), "duration": ("s",),
-    "signal_strength": ("dBm",), "data_size": ("B",), "timestamp": (None,), None: (None,),
+    "signal_strength": ("dBm",), "data_size": ("B",), "timestamp": (None,), None: (None, "kVAh"),
 }
 TOTALS = ("energy", "reactive_energy", "gas", "water", "volume", None)
 CHARACTERS = "".join([chr(code) for code in range(256)])
@@ -31,6 +31,7 @@ def everything():
         for phase in "123":
             reading["power_%s_l%s_w" % (direction, phase)] = 1
             reading["reactive_%s_l%s_var" % (direction, phase)] = 1
+    reading["apparent_import_vah"] = 1
     for phase in "123":
         for field in ("voltage_l%s_mv", "current_l%s_ma", "voltage_sags_l%s", "voltage_swells_l%s",
                       "power_factor_l%s_milli"):
@@ -205,7 +206,8 @@ def test_settings_of_the_meter_and_counters_are_diagnostics():
 
 
 def test_health_becomes_diagnostics():
-    health = {"telegram_age_s": 1, "crc_errors": 2, "rssi_dbm": -70, "version": "1", "mqtt": {}, "ok": True, "odd": 1}
+    health = {"telegram_age_s": 1, "crc_errors": 2, "rssi_dbm": -70, "version": "1", "mqtt": {}, "ok": True, "odd": 1,
+              "uptime_s": None}
     found = {topic.split("/")[3]: json.loads(payload.decode()) for topic, payload in of_health(ABOUT, health, set())}
     assert set(found) == {"health_telegram_age_s", "health_crc_errors", "health_rssi_dbm"}
     for config in found.values():
@@ -220,3 +222,19 @@ def test_health_fields_and_reading_fields_do_not_collide():
     list(of_health(ABOUT, {"uptime_s": 1}, announced))
     assert list(of_health(ABOUT, {"uptime_s": 2}, announced)) == []
     assert announced == {"health_uptime_s"}
+
+
+def test_a_health_field_that_is_not_known_yet_gets_its_turn_when_it_is():
+    announced = set()
+    assert list(of_health(ABOUT, {"telegram_age_s": None}, announced)) == []
+    assert len(list(of_health(ABOUT, {"telegram_age_s": 5}, announced))) == 1
+
+
+def test_errors_by_kind_become_the_checksums_and_the_sum():
+    health = {"errors": {"checksum": 3, "malformed": 4}, "meter": "silent"}
+    found = {topic.split("/")[3]: json.loads(payload.decode()) for topic, payload in of_health(ABOUT, health, set())}
+    assert set(found) == {"health_checksum_errors", "health_errors", "health_meter"}
+    assert found["health_checksum_errors"]["value_template"] == (
+        "{{ (value_json.errors | default({})).checksum if (value_json.errors | default({})).checksum is defined"
+        " else '' }}")
+    assert found["health_errors"]["state_class"] == "total_increasing"

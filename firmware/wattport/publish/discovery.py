@@ -13,6 +13,7 @@ from wattport.publish.payload import child_id, encode, safe_id
 _ENDINGS = (
     ("_varh", 1000, "kvarh", "reactive_energy", "t", 3),
     ("_wh", 1000, "kWh", "energy", "t", 3),
+    ("_vah", 1000, "kVAh", "", "t", 3),  # Home Assistant has no class for apparent energy
     ("_var", 1, "var", "reactive_power", "m", 0),
     ("_va", 1, "VA", "apparent_power", "m", 0),
     ("_w", 1, "W", "power", "m", 0),
@@ -56,7 +57,7 @@ _NAMES = {
     "rssi": "Wi-Fi signal",
     "rssi_dbm": "Wi-Fi signal",
 }
-_UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_time", "_bytes")
+_UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_vah", "_time", "_bytes")
 _DIAGNOSTIC = ("breaker", "limiter_w", "fuse_ma")
 
 
@@ -79,7 +80,7 @@ def _title(name, row):
         if len(word) == 2 and word[1] in "123456789" and word[0] in "tl":
             word = "tariff " + word[1] if word[0] == "t" else "L" + word[1]
         elif word in ("reactive", "apparent"):
-            word += " energy" if ending == "_varh" else " power"
+            word += " energy" if ending in ("_varh", "_vah") else " power"
         words.append(word)
     if ending == "_wh":
         words.insert(0, "energy")
@@ -156,7 +157,7 @@ def of_reading(about, reading, announced):
             if not row:
                 continue
             template = _template(path, row)
-        diagnostic = name in _DIAGNOSTIC or row is not None and not row[3]
+        diagnostic = name in _DIAGNOSTIC or row is not None and not row[2] and not row[3]
         yield _config(about, name, _title(name, row), row, template, "/reading", model, diagnostic)
     for channel, device in (reading.get("devices") or {}).items():
         yield from _of_child(about, channel, device, announced, model)
@@ -185,10 +186,20 @@ def _of_child(about, channel, device, announced, model):
 def of_health(about, health, announced):
     """The same for /health: those of its fields that are numbers with a meaning known here, diagnostics."""
     for name in list(health):
-        if "health_" + name in announced:
+        value = health[name]
+        if value is None or "health_" + name in announced:  # not known yet: its turn comes
             continue
         announced.add("health_" + name)
-        value = health[name]
+        if name == "errors" and isinstance(value, dict):
+            counts = "(value_json.errors | default({}))"
+            row = ("_errors", 1, "", "", "t", None)
+            yield _config(about, "health_checksum_errors", "CRC errors", row, _template(counts + ".checksum", row),
+                          "/health", "", True)
+            template = "{{ %s.values() | sum if value_json.errors is defined else '' }}" % counts
+            yield _config(about, "health_errors", "Telegrams with errors", row, template, "/health", "", True)
+        elif name == "meter":
+            template = "{{ value_json.meter | default(this.state) }}"
+            yield _config(about, "health_meter", "Meter port", None, template, "/health", "", True)
         row = _ending(name, _HEALTH_ENDINGS)
         if row and safe_id(name) == name and isinstance(value, int) and not isinstance(value, bool):
             template = _template("value_json." + name, row)

@@ -17,20 +17,23 @@ from wattport.publish.packet import MqttError
 TIMEOUT_MS = 10000  # in which a broker answers, takes some bytes of ours, or is gone
 _TRIES = const(3)  # of a QoS 1 message before the connection is given up
 _WRITE_POLL_MS = const(10)
-_OUT_SIZE = const(1440)  # one TCP segment: a message that fits leaves in one packet, and Nagle never holds it
+OUT_SIZE = 1440  # one TCP segment: a message that fits leaves in one packet, and Nagle never holds it
 _IN_SIZE = const(128)
 
 
 class Client:
     """One session on one connection; made anew for the next one."""
 
-    def __init__(self, stream, on_message=None, on_failure=None):
-        """on_message(topic, payload, retained), bytes; on_failure(). Both synchronous and short."""
+    def __init__(self, stream, out, on_message=None, on_failure=None):
+        """out: a bytearray of OUT_SIZE, to be used by one client after the other.
+
+        on_message(topic, payload, retained), bytes; on_failure(). Both synchronous and short.
+        """
         self.failed = None
         self._stream = stream
         self._on_message = on_message
         self._on_failure = on_failure
-        self._out = bytearray(_OUT_SIZE)
+        self._out = out
         self._inbox = packet.Inbox(self._receive)
         self._lock = asyncio.Lock()
         self._answer = asyncio.Event()  # CONNACK, SUBACK or the PUBACK of `_number`: one is awaited at a time
@@ -124,7 +127,7 @@ class Client:
         """flags: the QoS in its place, 4 for DUP (3.3.1); head and payload in one piece where they fit."""
         out = self._out
         size = packet.publish_head(out, topic, len(payload), flags, retain, number)
-        taken = min(len(payload), _OUT_SIZE - size)
+        taken = min(len(payload), len(out) - size)
         payload = memoryview(payload)
         out[size : size + taken] = payload[:taken]
         await self._write(out, size + taken)

@@ -16,8 +16,8 @@ from wattport.net import stream
 from wattport.publish import mqtt, payload
 
 CONNECT_MS = 15000
-_BACKOFF_MS = const(1000)
-_BACKOFF_LIMIT_MS = const(60000)
+BACKOFF_MS = 1000  # after a failure, doubled each time
+BACKOFF_LIMIT_MS = 60000
 _SETTLED_MS = const(10000)  # a session that lived so long starts the backoff anew
 _ALERTS = const(8)
 _PACE_MS = const(200)  # between two discovery messages: a burst browns a bus-powered dongle out
@@ -51,6 +51,7 @@ class Publisher:
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
         self.backlog = None
         self._wake = asyncio.Event()
+        self._out = bytearray(mqtt.OUT_SIZE)
         self._reading = self._raw = self._health = None  # the newest, not sent yet
         self._alerts = []
         self._holding = False  # a reading was sent less than interval_s ago
@@ -100,7 +101,7 @@ class Publisher:
 
     async def run(self):
         """For ever."""
-        backoff = _BACKOFF_MS
+        backoff = BACKOFF_MS
         while True:
             self._settled = False
             try:
@@ -111,9 +112,9 @@ class Publisher:
                     self._log("warning", "mqtt: " + text)
                 self.status["error"] = text
             if self._settled:
-                backoff = _BACKOFF_MS
+                backoff = BACKOFF_MS
             await asyncio.sleep_ms(backoff * (75 + random.getrandbits(6)) // 100)
-            backoff = min(backoff * 2, _BACKOFF_LIMIT_MS)
+            backoff = min(backoff * 2, BACKOFF_LIMIT_MS)
 
     async def _session(self):
         """From connecting to the end of the connection, which is always an exception."""
@@ -121,7 +122,7 @@ class Publisher:
         host, port = settings["host"], settings["port"]
         authority = settings["ca"] if settings["tls"] else None
         connection = await stream.connect(host, port, authority, CONNECT_MS)
-        client = mqtt.Client(connection, self._message, self._wake.set)
+        client = mqtt.Client(connection, self._out, self._message, self._wake.set)
         try:
             state = self.base + "/state"
             await client.open(
@@ -136,6 +137,7 @@ class Publisher:
             self._log("info", "mqtt: connected to %s:%d" % (host, port))
             began = time.ticks_ms()
             self._holding = False
+            self._config_at = None  # it may be days old, and ticks come round
             while True:
                 if client.failed:
                     raise client.failed
@@ -289,7 +291,7 @@ class Publisher:
             return discovery.of_reading(self._about, reading, announced)
         if health is not None:
             for name in health:
-                if "health_" + name not in announced:
+                if health[name] is not None and "health_" + name not in announced:
                     from wattport.publish import discovery
                     return discovery.of_health(self._about, health, announced)
         return None
