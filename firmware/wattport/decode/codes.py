@@ -11,7 +11,7 @@ def _value(buf, at, end):
     stop, _, _ = p1line.quantity(buf, at, end)
     dot = buf.find(b".", at, stop)
     places = stop - dot - 1 if dot >= 0 else 0
-    unit = bytes(buf[stop + 1:end] if buf[stop:stop + 1] == b"*" else buf[stop:end]).decode()
+    unit = bytes(buf[stop:end]).decode().lstrip("*")
     try:
         if stop == at:
             raise ValueError("no digit")

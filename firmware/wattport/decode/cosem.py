@@ -7,7 +7,7 @@ Codes and values stand one behind the other in the body: an octet string of six 
 follows. What is irregular about a maker's list is data, in `layouts`.
 """
 
-from wattport.errors import MalformedError, TruncatedError, UnsupportedError
+from wattport.errors import MeterError
 from wattport.reading import name_of, settle
 
 _DEEPEST = 6
@@ -32,7 +32,7 @@ class Walker:
         at = self.at
         self.at += size
         if self.at > self._end:
-            raise TruncatedError("the data end inside of a value")
+            raise MeterError("truncated", "the data end inside of a value")
         return at
 
     def length(self):
@@ -41,7 +41,7 @@ class Walker:
             return first
         size = first & 0x7F
         if not 1 <= size <= 2:
-            raise MalformedError("a length of %d bytes" % size)
+            raise MeterError("malformed", "a length of %d bytes" % size)
         value = 0
         for _ in range(size):
             value = value << 8 | self._buf[self._take(1)]
@@ -49,7 +49,7 @@ class Walker:
 
     def walk(self, depth=0):
         if depth > _DEEPEST or len(self.items) > _MOST_ITEMS:
-            raise MalformedError("the data are nested too deep or too long")
+            raise MeterError("malformed", "the data are nested too deep or too long")
         buf = self._buf
         kind = buf[self._take(1)]
         size = _SIZES.get(kind)
@@ -71,14 +71,14 @@ class Walker:
             try:
                 self.items.append(bytes(buf[at:at + size]).decode())
             except UnicodeError:
-                raise MalformedError("a text that is none")
+                raise MeterError("malformed", "a text that is none")
         elif kind == 1 or kind == 2:  # array, structure
             for _ in range(self.length()):
                 self.walk(depth + 1)
         elif kind == 0:
             self.items.append(None)
         else:
-            raise UnsupportedError("data of type %d" % kind)
+            raise MeterError("unsupported", "data of type %d" % kind)
 
 
 def time_of(buf, at, zone, clock):
@@ -87,8 +87,8 @@ def time_of(buf, at, zone, clock):
     year(2) month day weekday hour minute second hundredths deviation(2) status. Deviation is what to add to the local
     time to get UTC, in minutes, summer time included; 0x8000 says nothing, and then `clock` does: "standard" for a
     meter whose clock never changes to summer time, "local" for one that shows wall time, whose summer bit (status,
-    0x80) counts in the hour that comes twice. Some meters turn the deviation's sign round: a deviation that is the zone's own
-    offset, which can't be right anywhere in the zone, is taken as that.
+    0x80) counts in the hour that comes twice. Some meters turn the deviation's sign round: a deviation that is the
+    zone's own offset, which can't be right anywhere in the zone, is taken as that.
     """
     year = buf[at] << 8 | buf[at + 1]
     deviation = buf[at + 9] << 8 | buf[at + 10]
@@ -139,7 +139,7 @@ class CosemDecoder:
         stamp = walker.at if size == 12 else 0
         walker.at += size
         if walker.at > end:
-            raise TruncatedError("the data end inside of the date and time")
+            raise MeterError("truncated", "the data end inside of the date and time")
         walker.walk()
         items = walker.items
         pairs = []
@@ -153,10 +153,10 @@ class CosemDecoder:
         return buf[at + 2], buf[at + 3], buf[at + 4]
 
     def decode(self, buf, start, end):
-        """Reading of the notification buf[start:end]; UnsupportedError for a list no layout knows."""
+        """Reading of the notification buf[start:end]; an error "unsupported" for a list no layout knows."""
         layout, stamp, pairs = self.pairs(buf, start, end)
         if not layout:
-            raise UnsupportedError("no layout knows this list")
+            raise MeterError("unsupported", "no layout knows this list")
         reading = {}
         scales, clock, other = layout["scales"], layout["clock"], layout["names"]
         for at, value in pairs:
@@ -174,9 +174,10 @@ class CosemDecoder:
                 value = bytes(buf[value[0]:value[1]]).decode()
             reading[name] = value
         if not reading:
-            raise UnsupportedError("nothing known is in the list")
+            raise MeterError("unsupported", "nothing known is in the list")
         if stamp:
             time = time_of(buf, stamp, self._zone, clock)
             if time is not None:
                 reading["time"] = time
-        return settle(reading)
+        settle(reading)
+        return reading

@@ -6,24 +6,19 @@
     0-1:24.3.0(230101120000)(00)(60)(1)(0-1:24.2.1)(m3)   DSMR 2.2: the value stands on the next line
     (00012.345)
 
-A meter repeats most of its lines word for word and all of them in the same order. So every line is remembered with
-what it meant, and only a line that changed is read again.
+A meter sends the same lines in the same order, most of them word for word as before. So each line is remembered with
+what it meant, and only a line that changed is read again; of a value that changes, the key and what follows the number
+are remembered instead, so that no more than its digits are read.
 """
 
 from micropython import const
 
-from wattport.decode.p1line import end_of_line, reader_of
-from wattport.errors import MalformedError
+from wattport.decode.p1line import VALUE, end_of_line, meaning, number, read, scale_of
+from wattport.errors import MeterError
 from wattport.reading import settle
 
 _MOST_LINES = const(160)
-# a remembered line is a list: key "1-0:1.8.1(", whole text, function that reads it, name, value.
-# Without a name the value is None or (channel, {name: value}), channel None for the main meter.
-_KEY = const(0)
-_TEXT = const(1)
-_READ = const(2)
-_NAME = const(3)
-_VALUE = const(4)
+_LONGEST_NUMBER = const(24)
 
 
 class P1Decoder:
@@ -31,23 +26,41 @@ class P1Decoder:
 
     def __init__(self, zone):
         self._zone = zone
-        self._lines = []
         self.family = ""
+        self._model = ("", b"")
+        self._forget()
+
+    def _forget(self):
+        # a line each, side by side: four lists take less heap than an object a line
+        self._texts = []  # the whole line, or of a value that changes its key b"1-0:1.7.0("
+        self._tails = []  # None, or of a value that changes (what follows the number, exponent)
+        self._names = []  # name of the value; channel of a child meter; None
+        self._values = []  # value for that name; {name: value} for a channel, or for None; None: nothing to say
 
     def decode(self, buf, start, end, strict):
         """Reading of the telegram buf[start:end], "/" to "!" or further. No checksum was there to trust when
-        `strict`: then a line that is none is a MalformedError, otherwise it is passed over."""
+        `strict`: then a line that is none is an error, otherwise it is passed over."""
         reading = {}
         devices = {}
-        lines = self._lines
+        texts, tails, names, values = self._texts, self._tails, self._names, self._values
         at = self._identification(buf, start, end, reading)
         k = 0
-        count = len(lines)
         while at < end:
-            line = lines[k] if k < count else None
-            if line and buf.startswith(line[1], at):
-                k += 1
-                at += len(line[1])
+            if k < len(texts) and buf.startswith(texts[k], at):
+                value = values[k]
+                tail = tails[k]
+                if tail:
+                    digits = at + len(texts[k])
+                    stop = buf.find(tail[0], digits, digits + _LONGEST_NUMBER)
+                    if stop > 0:
+                        at = stop + len(tail[0])
+                        value = number(buf, digits, stop, tail[1])
+                    else:
+                        tails[k] = None
+                        texts[k] += b"\x00"  # read it anew below
+                        continue
+                else:
+                    at += len(texts[k])
             else:
                 first = buf[at]
                 if first == 13 or first == 10:
@@ -56,87 +69,95 @@ class P1Decoder:
                 if first == 33:  # "!"
                     break
                 stop = end_of_line(buf, at, end)
-                k = self._changed(buf, at, stop, k, strict)
-                count = len(lines)
+                place = self._changed(buf, at, stop, k, strict)
                 at = stop
-                if not k:
+                if place < 0:
                     continue
-                line = lines[k - 1]
-            value = line[4]
+                k = place
+                value = values[k]
+            name = names[k]
+            k += 1
             if value is None:
                 continue
-            if line[3]:
-                reading[line[3]] = value
+            if name is None:
+                reading.update(value)
+            elif len(name) == 1:
+                devices.setdefault(name, {}).update(value)
             else:
-                channel, values = value
-                if channel:
-                    devices.setdefault(channel, {}).update(values)
-                else:
-                    reading.update(values)
+                reading[name] = value
         self._finish(reading, devices, strict)
         return reading
 
     def _identification(self, buf, start, end, reading):
         """The first line is the meter's model; returns the place behind it."""
-        stop = buf.find(b"\n", start, end)
-        if stop < 0:
-            raise MalformedError("the telegram has one line only")
-        model = bytes(buf[start + 1:stop]).strip()
-        try:
-            reading["meter_model"] = model.decode()
-        except UnicodeError:
-            raise MalformedError("the identification is no text")
-        return stop + 1
+        model, line = self._model
+        if not line or not buf.startswith(line, start):
+            line = bytes(buf[start:buf.find(b"\n", start, end) + 1])
+            try:
+                model = line[1:].decode().strip()
+            except UnicodeError:
+                model = ""
+            if not model:
+                raise MeterError("malformed", "the identification is no text")
+            self._model = model, line
+        reading["meter_model"] = model
+        return start + len(line)
 
     def _changed(self, buf, at, stop, k, strict):
-        """Read the line buf[at:stop], expected as the k-th; its number counted from 1, 0 when it is no line."""
-        lines = self._lines
+        """Read and remember the line buf[at:stop], expected as the k-th; its place, -1 when it is no line."""
         bracket = buf.find(b"(", at, stop)
         if bracket < 0 or buf.find(b")", bracket, stop) < 0:
             if strict:
-                raise MalformedError("a line without a value")
-            return 0
-        for place in range(k, len(lines)):
-            if buf.startswith(lines[place][_KEY], at):
+                raise MeterError("malformed", "a line without a value")
+            return -1
+        texts = self._texts
+        key = bytes(buf[at:bracket + 1])
+        for place in range(k, len(texts)):
+            if texts[place].startswith(key):
+                known = texts[place] != key + b"\x00"
                 break
         else:
-            if len(lines) >= _MOST_LINES:
-                lines.clear()
-                k = 0
+            if len(texts) >= _MOST_LINES:
+                raise MeterError("malformed", "more than %d kinds of lines" % len(texts))
             place = k
-            key = bytes(buf[at:bracket + 1])
-            read, name = reader_of(key)
-            lines.insert(place, [key, b"", read, name, None])
-        line = lines[place]
-        line[_TEXT] = b"\x00"  # matches nothing, should the reading fail
-        line[_VALUE] = None
-        if line[_READ]:
+            known = False
+            for kept in (texts, self._tails, self._names, self._values):
+                kept.insert(place, None)
+        texts[place] = b"\x00"  # matches nothing, should the reading fail
+        self._values[place] = None
+        found = meaning(key)
+        text = None
+        if found:
+            what, self._names[place] = found
+            name = found[1]
             try:
-                line[_VALUE] = line[_READ](line[_NAME], buf, bracket, stop, self._zone)
+                self._values[place] = read(what, name, buf, bracket, stop, self._zone)
+                if what == VALUE and known and self._values[place] is not None:
+                    digits, exponent = scale_of(name, buf, bracket + 1, buf.find(b")", bracket, stop))
+                    self._tails[place] = bytes(buf[digits:stop]), exponent
+                    text = key
             except ValueError as error:
                 if strict:
-                    raise MalformedError("%s: %s" % (line[_KEY].decode(), error))
-        line[_TEXT] = bytes(buf[at:stop])
-        return place + 1
+                    raise MeterError("malformed", "%s: %s" % (key.decode(), error))
+        texts[place] = text or bytes(buf[at:stop])
+        return place
 
     def _finish(self, reading, devices, strict):
-        version = reading.pop("version", None)
-        belgian = reading.pop("belgian", None)
-        if belgian:
+        version = reading.pop("version", "")
+        if reading.pop("belgian", None):
             self.family = "dsmr-be"
         elif version:
             self.family = "dsmr5" if version >= "50" else "dsmr4"
-        elif strict:
-            self.family = "dsmr2"
         else:
-            self.family = "dsmr-se"
-        living = {}
-        for channel, device in devices.items():
-            if "volume_l" in device or "energy_kj" in device or "energy_wh" in device:
+            self.family = "dsmr2" if strict else "dsmr-se"
+        for channel in list(devices):
+            device = devices[channel]
+            if "time" in device:
                 device["channel"] = int(channel)
-                living[channel] = device
-        if living:
-            reading["devices"] = living
-        if len(reading) == 1:
-            raise MalformedError("nothing known is in the telegram")
+            else:
+                del devices[channel]  # nothing hangs on it
+        if devices:
+            reading["devices"] = devices
+        if len(reading) < 2:
+            raise MeterError("malformed", "nothing known is in the telegram")
         settle(reading)

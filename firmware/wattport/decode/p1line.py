@@ -1,21 +1,65 @@
 # SPDX-License-Identifier: MIT
-"""One line of P1 text: which OBIS code it has, who reads it, and the readers.
+"""One line of P1 text: what its OBIS code means, and how to read it.
 
-A reader is called with (name, buf, bracket, stop, zone), `bracket` being the place of the line's first "(", and gives
-an integer or a text for a line that has a name, otherwise (channel, {name: value}); None when the line says nothing
-that can be used. It raises ValueError for what is no number or no time.
+Every function here takes the line as (buf, start, end) and copies no more than it must.
 """
+
+from micropython import const
 
 from wattport.reading import name_of, unit_of
 
+# what a line holds
+VALUE = const(0)  # (001234.567*kWh)
+_TIME = const(1)  # (230101120000W)
+_TEXT = const(2)  # hex digits that spell a text
+_WORD = const(3)  # (50)
+_PEAK = const(4)  # (230117224500W)(04.329*kW): the month's highest quarter-hour
+_PEAKS = const(5)  # (n)(1-0:1.6.0)(1-0:1.6.0), then n times (stored)(reached)(04.329*kW)
+_FAILURES = const(6)  # (n)(0-0:96.7.19), then n times (end)(0000000240*s)
+_TYPE = const(7)  # a child meter's M-Bus device type
+_IDENTITY = const(8)  # its identification
+_CHILD = const(9)  # (230101120000W)(00012.345*m3)
+_OLD_CHILD = const(10)  # (230101120000)(00)(60)(1)(0-1:24.2.1)(m3), and the value on the next line
+
+# C.D.E of mediums 0 and 1 → (what, name)
+_MAIN = {
+    (1, 0, 0): (_TIME, "time"), (96, 1, 1): (_TEXT, "meter_id"), (96, 1, 0): (_TEXT, "meter_id"),
+    (42, 0, 0): (_TEXT, "meter_id"), (0, 2, 8): (_WORD, "version"), (96, 1, 4): (_WORD, "belgian"),
+    (96, 13, 0): (_TEXT, "message"), (1, 6, 0): (_PEAK, None), (98, 1, 0): (_PEAKS, "peak_history"),
+    (99, 97, 0): (_FAILURES, "power_failure_log"),
+}
+# C.D of a child meter's channel → what
+_CHILDREN = {(24, 1): _TYPE, (96, 1): _IDENTITY, (24, 2): _CHILD, (24, 3): _OLD_CHILD}
 # M-Bus device types (EN 13757-3, table 8)
-_DEVICE_TYPES = {2: "electricity", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling", 12: "heat",
-                 13: "heat"}
-_POWERS = (1, 10, 100, 1000, 10000, 100000, 1000000)
+_DEVICE_TYPES = {2: "electricity", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling",
+                 12: "heat", 13: "heat"}
+_CHILD_VALUES = {"M3": ("volume_l", 3), "GJ": ("energy_kj", 6), "WH": ("energy_wh", 0)}
+
+
+def meaning(key):
+    """(what, name or channel) of a line's key b"1-0:1.8.1(", however the maker ends it ("1-0:1.8.1*255("); None when
+    it has no name here."""
+    try:
+        medium, code = key[:-1].decode().split(":")
+        a, b = [int(group) for group in medium.split("-")]
+        code = code.split("*")[0].split(".")
+        c, d, e = [int(group) for group in code[:3]]
+    except ValueError:  # not three groups, no numbers, no text
+        return None
+    if a > 1 or len(code) > 4:
+        return None
+    if not a and 1 <= b <= 4:
+        what = _CHILDREN.get((c, d))
+        return (what, str(b)) if what and (d != 1 or e in (0, 1)) else None
+    main = _MAIN.get((c, d, e))
+    if main:
+        return main
+    name = name_of(c, d, e)
+    return (VALUE, name) if name else None
 
 
 def end_of_line(buf, at, end):
-    """Place behind the line at `at`, with the lines that only carry on its groups (DSMR 2.2's gas value)."""
+    """Place behind the line at `at`, and behind lines that only carry on its groups (DSMR 2.2's gas value)."""
     while True:
         at = buf.find(b"\n", at, end) + 1
         if not at:
@@ -24,246 +68,153 @@ def end_of_line(buf, at, end):
             return at
 
 
-def obis(key):
-    """(A, B, C, D, E) of b"1-0:1.8.1(", however the maker ends it: "1-0:1.8.1*255(", "1-0:1.8.1.255("; None if none."""
-    try:
-        medium, rest = key[:-1].decode().split(":")
-        a, b = medium.split("-")
-        code = rest.split("*")[0].split(".")
-        if len(code) not in (3, 4):
-            return None
-        return int(a), int(b), int(code[0]), int(code[1]), int(code[2])
-    except ValueError:  # UnicodeError is one of these
-        return None
+def groups(buf, at, end):
+    """[(start, end), ...] of the parts between brackets; ValueError when one has no end."""
+    found = []
+    while True:
+        at = buf.find(b"(", at, end) + 1
+        if not at:
+            return found
+        stop = buf.find(b")", at, end)
+        if stop < 0:
+            raise ValueError("a bracket has no end")
+        found.append((at, stop))
+        at = stop
 
 
 def number(buf, at, end, exponent):
-    """buf[at:end] * 10**exponent as an integer, what is behind it cut off: b"-001.26", 1 → -12."""
+    """buf[at:end] * 10**exponent as an integer, what is behind it cut off: b"-001.26", 1 → -12; ValueError."""
     negative = at < end and buf[at] == 45
     if negative:
         at += 1
     dot = buf.find(b".", at, end)
-    whole = buf[at:end if dot < 0 else dot]
-    if not whole.isdigit():
+    part = buf[at:end if dot < 0 else dot]
+    if not part.isdigit():
         raise ValueError("no number")
-    value = int(whole) * _POWERS[exponent]
-    if dot >= 0:
-        digits = min(end - dot - 1, exponent)
-        if digits > 0:
-            part = buf[dot + 1:dot + 1 + digits]
-            if not part.isdigit():
-                raise ValueError("no number")
-            value += int(part) * _POWERS[exponent - digits]
+    value = int(part) * 10 ** exponent
+    if dot >= 0 and exponent:
+        part = buf[dot + 1:min(end, dot + 1 + exponent)]
+        if not part.isdigit():
+            raise ValueError("no number")
+        value += int(part) * 10 ** (exponent - len(part))
     return -value if negative else value
 
 
 def quantity(buf, at, end):
-    """(end of the number, exponent of its unit's k, unit in upper case without k) of b"001.26*kWh" or b"001.26kWh"."""
+    """(end of the number, exponent of its prefix, unit in upper case without k) of b"001.26*kWh" or b"001.26kWh"."""
     stop = at
-    while stop < end and (48 <= buf[stop] <= 57 or buf[stop] == 46 or buf[stop] == 45):
+    while stop < end and (buf[stop] < 58 and buf[stop] != 42):
         stop += 1
-    start = stop + 1 if stop < end and buf[stop] == 42 else stop
-    unit = bytes(buf[start:end]).decode().upper()
-    if unit.startswith("K"):
+    unit = bytes(buf[stop:end]).decode().lstrip("*").upper()
+    if unit[:1] == "K":
         return stop, 3, unit[1:]
     if unit == "MJ":
         return stop, -3, "GJ"
     return stop, 0, unit
 
 
-def scaled(name, buf, at, end):
-    """The integer in the base unit of `name`; None when the unit is missing or another one."""
+def scale_of(name, buf, at, end):
+    """(end of the number, exponent that brings it to the base unit of `name`); None when the unit is another one."""
     stop, prefix, unit = quantity(buf, at, end)
     wanted, exponent = unit_of(name)
-    if unit != wanted:
-        return None
-    return number(buf, at, stop, prefix + exponent)
+    return (stop, prefix + exponent) if unit == wanted else None
 
 
-def value(name, buf, bracket, stop, zone):
-    """1-0:1.8.1(001234.567*kWh)"""
-    return scaled(name, buf, bracket + 1, buf.find(b")", bracket, stop))
-
-
-def groups(buf, at, stop):
-    """[(start, end), ...] of the parts between brackets."""
-    found = []
-    while True:
-        at = buf.find(b"(", at, stop) + 1
-        if not at:
-            return found
-        end = buf.find(b")", at, stop)
-        if end < 0:
-            raise ValueError("a bracket has no end")
-        found.append((at, end))
-        at = end
+def _two(buf, at):
+    tens, ones = buf[at] - 48, buf[at + 1] - 48
+    if not (0 <= tens <= 9 and 0 <= ones <= 9):
+        raise ValueError("no time")
+    return tens * 10 + ones
 
 
 def time_of(buf, at, end, zone):
     """UTC seconds of YYMMDDhhmmss, with S (summer), W (winter) or neither behind it, or of "YYYYMMDD hh:mm:ss".
 
-    ValueError for what is no time; so are the stamps of channels with no meter: 632525252525W, 700101010000W.
+    ValueError for what is no time; so are the stamps of channels without a meter: 632525252525W, 700101010000W.
     """
-    text = bytes(buf[at:end])
-    summer = None
-    if text.endswith(b"S") or text.endswith(b"W"):
-        summer = text.endswith(b"S")
-        text = text[:-1]
-    if len(text) == 17 and text[8:9] == b" ":
-        text = text[2:8] + text[9:11] + text[12:14] + text[15:17]
-    if len(text) != 12 or not text.isdigit():
+    step = 2
+    if end - at == 17:
+        at += 2
+        step = 3
+    elif not 12 <= end - at <= 13:
         raise ValueError("no time")
-    fields = [int(text[i:i + 2]) for i in range(0, 12, 2)]
-    if fields[0] >= 70:
+    flag = buf[end - 1]
+    year = _two(buf, at)
+    if year >= 70:
         raise ValueError("no time")
-    return zone.utc(2000 + fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], summer)
+    clock = at + 6 + step - 2
+    return zone.utc(2000 + year, _two(buf, at + 2), _two(buf, at + 4), _two(buf, clock), _two(buf, clock + step),
+                    _two(buf, clock + 2 * step), True if flag == 83 else False if flag == 87 else None)
 
 
-def _time(name, buf, bracket, stop, zone):
-    try:
-        return time_of(buf, bracket + 1, buf.find(b")", bracket, stop), zone)
-    except ValueError:
-        return None
-
-
-def _text(name, buf, bracket, stop, zone):
+def _text(buf, at, end):
     """Hex digits that spell a text; what is no hex, or no text in hex, stays as it is."""
-    raw = bytes(buf[bracket + 1:buf.find(b")", bracket, stop)])
-    if not raw:
-        return None
+    raw = bytes(buf[at:end])
     try:
-        if len(raw) % 2 == 0:
-            spelled = bytes([int(raw[i:i + 2], 16) for i in range(0, len(raw), 2)])
-            if all([32 <= byte < 127 for byte in spelled]):
-                raw = spelled
+        spelled = bytes([int(raw[i:i + 2], 16) for i in range(0, len(raw), 2)])
+        if len(raw) % 2 == 0 and all([32 <= byte < 127 for byte in spelled]):
+            raw = spelled
     except ValueError:
         pass
     return raw.decode()
 
 
-def _plain(name, buf, bracket, stop, zone):
-    return bytes(buf[bracket + 1:buf.find(b")", bracket, stop)]).decode() or None
-
-
-def _belgian(name, buf, bracket, stop, zone):
-    return (None, {"belgian": True})
-
-
-def _peak(name, buf, bracket, stop, zone):
-    """1-0:1.6.0(230117224500W)(04.329*kW): this month's highest quarter-hour and its time."""
-    time, power = groups(buf, bracket, stop)[:2]
-    watts = scaled("peak_month_w", buf, power[0], power[1])
-    if watts is None:
+def read(what, name, buf, bracket, end, zone):
+    """What the line with its first bracket at `bracket` says: an integer, a text or a list for a line with a name,
+    otherwise {name: value}; None when it says nothing that can be used. ValueError for what is no number."""
+    parts = groups(buf, bracket, end)
+    at, stop = parts[0]
+    if at == stop:
         return None
+    if what == VALUE:
+        scale = scale_of(name, buf, at, stop)
+        return number(buf, at, scale[0], scale[1]) if scale else None
+    if what == _WORD:
+        return bytes(buf[at:stop]).decode()
+    if what == _TEXT:
+        return _text(buf, at, stop)
+    if what == _IDENTITY:
+        return {"id": _text(buf, at, stop)}
+    if what == _TYPE:
+        return {"type": _DEVICE_TYPES.get(number(buf, at, stop, 0), "unknown")}
     try:
-        return None, {"peak_month_w": watts, "peak_month_time": time_of(buf, time[0], time[1], zone)}
-    except ValueError:
-        return None, {"peak_month_w": watts}
-
-
-def _peak_history(name, buf, bracket, stop, zone):
-    """0-0:98.1.0(n)(1-0:1.6.0)(1-0:1.6.0) then n times (stored)(reached)(04.329*kW) → [[reached, W], ...]"""
-    parts = groups(buf, bracket, stop)
-    history = []
-    for i in range(3, len(parts) - 2, 3):
-        watts = scaled("peak_month_w", buf, parts[i + 2][0], parts[i + 2][1])
+        if what == _TIME:
+            return time_of(buf, at, stop, zone)
+        if what == _PEAK:
+            reached = time_of(buf, at, stop, zone)
+            return {"peak_month_w": _watts(buf, parts[1]), "peak_month_time": reached}
+        if what == _CHILD or what == _OLD_CHILD:
+            return _child(what, buf, parts, time_of(buf, at, stop, zone))
+    except ValueError:  # a stamp that is no time: the clock is not set, or no meter is there
+        return None
+    found = []
+    for i in range(3 if what == _PEAKS else 2, len(parts), 3 if what == _PEAKS else 2):
         try:
-            reached = time_of(buf, parts[i + 1][0], parts[i + 1][1], zone)
-        except ValueError:
+            if what == _PEAKS:
+                found.append([time_of(buf, *parts[i + 1], zone), _watts(buf, parts[i + 2])])
+            else:
+                at, stop = parts[i + 1]
+                found.append([time_of(buf, *parts[i], zone), number(buf, at, quantity(buf, at, stop)[0], 0)])
+        except (ValueError, IndexError):
             continue
-        if watts is not None:
-            history.append([reached, watts])
-    return history
+    return found
 
 
-def _failure_log(name, buf, bracket, stop, zone):
-    """1-0:99.97.0(n)(0-0:96.7.19) then n times (end)(0000000240*s) → [[end, seconds], ...]"""
-    parts = groups(buf, bracket, stop)
-    log = []
-    for i in range(2, len(parts) - 1, 2):
-        end, _, _ = quantity(buf, parts[i + 1][0], parts[i + 1][1])
-        try:
-            log.append([time_of(buf, parts[i][0], parts[i][1], zone), number(buf, parts[i + 1][0], end, 0)])
-        except ValueError:
-            continue
-    return log
+def _watts(buf, part):
+    stop, exponent = scale_of("peak_month_w", buf, *part) or (part[0], 0)
+    return number(buf, part[0], stop, exponent)
 
 
-# (C, D, E) of medium 0 and 1 → (reader, name)
-_SPECIAL = {
-    (1, 0, 0): (_time, "time"), (96, 1, 1): (_text, "meter_id"), (96, 1, 0): (_text, "meter_id"),
-    (42, 0, 0): (_text, "meter_id"), (0, 2, 8): (_plain, "version"), (96, 1, 4): (_belgian, None),
-    (96, 13, 0): (_text, "message"), (1, 6, 0): (_peak, None), (98, 1, 0): (_peak_history, "peak_history"),
-    (99, 97, 0): (_failure_log, "power_failure_log"),
-}
-
-
-class _Child:
-    """Readers of a child meter's lines; the channel is group B."""
-
-    def __init__(self, channel):
-        self.channel = str(channel)
-
-    def type(self, name, buf, bracket, stop, zone):
-        kind = number(buf, bracket + 1, buf.find(b")", bracket, stop), 0)
-        return self.channel, {"type": _DEVICE_TYPES.get(kind, "unknown")}
-
-    def identity(self, name, buf, bracket, stop, zone):
-        text = _text(name, buf, bracket, stop, zone)
-        return (self.channel, {"id": text}) if text else None
-
-    def timed(self, name, buf, bracket, stop, zone):
-        """(time)(value*unit): a stamp that is no time means that no meter is there."""
-        parts = groups(buf, bracket, stop)
-        if len(parts) < 2:
-            return None
-        end, prefix, unit = quantity(buf, parts[-1][0], parts[-1][1])
-        return self._reading(buf, parts[0], parts[-1][0], end, prefix, unit, zone)
-
-    def older(self, name, buf, bracket, stop, zone):
-        """DSMR 2.2, 24.3.0: (time)(..)(..)(..)(code)(unit) and the value behind it."""
-        parts = groups(buf, bracket, stop)
+def _child(what, buf, parts, time):
+    at, end = parts[-1]
+    if what == _OLD_CHILD:
         if len(parts) < 7:
             return None
+        stop, prefix = end, 0
         unit = bytes(buf[parts[5][0]:parts[5][1]]).decode().upper()
-        return self._reading(buf, parts[0], parts[6][0], parts[6][1], 0, unit, zone)
-
-    def _reading(self, buf, stamp, at, end, prefix, unit, zone):
-        try:
-            time = time_of(buf, stamp[0], stamp[1], zone)
-        except ValueError:
-            return None
-        if unit == "M3":
-            name, exponent = "volume_l", 3
-        elif unit == "GJ":
-            name, exponent = "energy_kj", 6
-        elif unit == "WH":
-            name, exponent = "energy_wh", 0
-        else:
-            return None
-        return self.channel, {"time": time, name: number(buf, at, end, prefix + exponent)}
-
-
-def reader_of(key):
-    """(reader, name) of a line's key b"1-0:1.8.1("; (None, None) when the code has no name here."""
-    code = obis(key)
-    if not code or code[0] > 1:
-        # the version stands under medium 1, channel 3: 1-3:0.2.8
-        return None, None
-    a, b, c, d, e = code
-    if a == 0 and 1 <= b <= 4:
-        child = _Child(b)
-        if (c, d) == (24, 1):
-            return child.type, None
-        if c == 96 and d == 1 and e in (0, 1):
-            return child.identity, None
-        if (c, d) == (24, 2):
-            return child.timed, None
-        if (c, d) == (24, 3):
-            return child.older, None
-        return None, None
-    special = _SPECIAL.get((c, d, e))
-    if special:
-        return special
-    name = name_of(c, d, e)
-    return (value, name) if name else (None, None)
+    else:
+        stop, prefix, unit = quantity(buf, at, end)
+    if unit not in _CHILD_VALUES:
+        return None
+    name, exponent = _CHILD_VALUES[unit]
+    return {"time": time, name: number(buf, at, stop, prefix + exponent)}

@@ -7,7 +7,7 @@ The IV is system title and frame counter; the additional data are security contr
 from micropython import const
 
 from wattport.crypto.gcm import AesGcm
-from wattport.errors import MalformedError, NoKeyError, TruncatedError, UnsupportedError, WrongKeyError
+from wattport.errors import MeterError
 from wattport.frame.envelope import ENCRYPTED, TAG_SIZE, TITLE_SIZE, length_at
 
 _AUTHENTICATED = const(0x10)
@@ -34,18 +34,18 @@ class Decryptor:
         decides whether the text is one: its own checksum or tag then stands in for the tag.
         """
         if end - start < 2 or buf[start + 1] != TITLE_SIZE:
-            raise MalformedError("the system title has %d bytes, not 8" % (buf[start + 1] if end - start > 1 else 0))
+            raise MeterError("malformed", "the system title has not 8 bytes")
         size, at = length_at(buf, start + 2 + TITLE_SIZE, end)
         if size < 5:
-            raise MalformedError("the envelope is too short")
+            raise MeterError("malformed", "the envelope is too short")
         if at + size > end:
-            raise TruncatedError("the envelope says %d bytes, %d are there" % (size, end - at))
+            raise MeterError("truncated", "the envelope says %d bytes, %d are there" % (size, end - at))
         security = buf[at]
         stop = at + size
         if not security & ENCRYPTED or security & _UNKNOWN:
-            raise UnsupportedError("security control %02X" % security)
+            raise MeterError("unsupported", "security control %02X" % security)
         if not self._gcm:
-            raise NoKeyError("the meter encrypts and no key is set")
+            raise MeterError("no_key", "the meter encrypts and no key is set")
         self._iv[:TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + TITLE_SIZE]
         self._iv[TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
         text = at + 5
@@ -56,13 +56,13 @@ class Decryptor:
         else:
             stop -= TAG_SIZE
             if stop < text:
-                raise MalformedError("the envelope is too short for its tag")
+                raise MeterError("malformed", "the envelope is too short for its tag")
             verified = self._open_tagged(buf, text, stop, security)
             if not verified:
                 if buf.find(bytes(buf[start:start + 2 + TITLE_SIZE]), text, stop) > 0:
-                    raise TruncatedError("a new envelope starts inside")
+                    raise MeterError("truncated", "a new envelope starts inside")
                 if self._auth_key:
-                    raise WrongKeyError("the tag does not fit: wrong key or authentication key")
+                    raise MeterError("wrong_key", "the tag does not fit: wrong key or authentication key")
                 self._gcm.crypt(buf, text, stop, self._iv)
                 self._accept(buf, text, stop, plausible,
                              "the tag does not fit: wrong key, or an authentication key is needed")
@@ -79,4 +79,4 @@ class Decryptor:
     def _accept(self, buf, start, stop, plausible, otherwise):
         if not plausible(buf, start, stop):
             self._gcm.crypt(buf, start, stop, self._iv)  # back to what it was: another frame may start inside
-            raise WrongKeyError(otherwise)
+            raise MeterError("wrong_key", otherwise)

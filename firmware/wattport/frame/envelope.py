@@ -8,7 +8,7 @@ It has no checksum of its own: the tag is one, and `decrypt` checks it.
 
 from micropython import const
 
-from wattport.errors import MalformedError
+from wattport.errors import MeterError
 
 TITLE_SIZE = 8
 TAG_SIZE = 12
@@ -25,7 +25,7 @@ def length_at(buf, at, end):
         return first, at + 1
     size = first & 0x7F
     if size not in (1, 2):
-        raise MalformedError("a length of %d bytes" % size)
+        raise MeterError("malformed", "a length of %d bytes" % size)
     if at + 1 + size > end:
         return -1, at
     value = buf[at + 1]
@@ -58,7 +58,7 @@ class Envelope:
             return -1
         try:
             size, body = length_at(buf, start + 2 + TITLE_SIZE, end)
-        except MalformedError:
+        except MeterError:
             return -1
         if size < 0 or body >= end:
             return 0

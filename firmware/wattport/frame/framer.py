@@ -14,7 +14,7 @@ One buffer serves them all. Whatever goes wrong, hunting goes on at the next byt
 a broken one is found; a broken stretch is reported once.
 """
 
-from wattport.errors import MalformedError, MeterError, TruncatedError
+from wattport.errors import MeterError
 
 
 class Framer:
@@ -57,7 +57,7 @@ class Framer:
         self._scan(last)
         while self._start < self._end:
             if self._active and self._active.sure:
-                self._report(TruncatedError("the %s telegram ends too soon" % self._active.name),
+                self._report(MeterError("truncated", "the %s telegram ends too soon" % self._active.name),
                              self._end - self._start)
             self._skip()
             self._scan(last)
@@ -70,7 +70,7 @@ class Framer:
 
     def _make_room(self):
         if self._start == 0:  # a full buffer, and still no end
-            self._report(MalformedError("no end within %d bytes" % self._end), self._end)
+            self._report(MeterError("malformed", "no end within %d bytes" % self._end), self._end)
             self._skip()
             self._scan(False)
         if self._start:

@@ -8,7 +8,7 @@ and two checksums say where a frame ends.
 """
 
 from wattport.crypto.crc import crc16_x25
-from wattport.errors import ChecksumError, MalformedError, UnsupportedError
+from wattport.errors import MeterError
 
 _SHORTEST = 7  # format 2, addresses 1 + 1, control 1, FCS 2
 _LONGEST_ADDRESS = 4
@@ -50,13 +50,13 @@ class Hdlc:
         self.reach = length + 1
         # the closing flag may also open the next frame, so it is left for it
         if end - start > length + 1 and buf[start + length + 1] != 0x7E:
-            raise MalformedError("no flag at the end of the frame")
+            raise MeterError("malformed", "no flag at the end of the frame")
         sent = buf[start + length - 1] | buf[start + length] << 8
         counted = crc16_x25(buf, start + 1, start + length - 1)
         if sent != counted:
-            raise ChecksumError("frame checksum is %04X, should be %04X" % (sent, counted))
+            raise MeterError("checksum", "frame checksum is %04X, should be %04X" % (sent, counted))
         if buf[start + 1] & 0x08:
-            raise UnsupportedError("the frame is a segment")
+            raise MeterError("unsupported", "the frame is a segment")
         self.body_end = length - 1
         return length + 1
 
@@ -73,14 +73,14 @@ class Hdlc:
                     break
                 if at - first == _LONGEST_ADDRESS:
                     self.reach = at - start
-                    raise MalformedError("the address has no end")
+                    raise MeterError("malformed", "the address has no end")
         if at + 3 > end:
             return 0
         self.reach = at + 3 - start
         sent = buf[at + 1] | buf[at + 2] << 8
         counted = crc16_x25(buf, start + 1, at + 1)
         if sent != counted:
-            raise ChecksumError("header checksum is %04X, should be %04X" % (sent, counted))
+            raise MeterError("checksum", "header checksum is %04X, should be %04X" % (sent, counted))
         self.sure = True
         self.body = at + 3 - start
         return self.body

@@ -8,7 +8,7 @@ The CRC is CRC-16/ARC from "/" to "!" in four hex digits. DSMR 2.2 and 3 have no
 """
 
 from wattport.crypto.crc import crc16_arc
-from wattport.errors import ChecksumError, TruncatedError
+from wattport.errors import MeterError
 
 _LINE_ENDS = b"\r\n"
 # DSMR 2.2's last object: a stored telegram that ends here lost nothing but its "!"
@@ -61,19 +61,19 @@ class P1:
         try:
             sent = int(bytes(buf[mark + 1:mark + 5]), 16)
         except ValueError:
-            raise ChecksumError("no checksum behind the end mark")
+            raise MeterError("checksum", "no checksum behind the end mark")
         counted = crc16_arc(buf, start, mark + 1)
         if sent != counted:
             if buf.find(b"/" + bytes(buf[start + 1:start + 4]), start + 4, mark) > 0:
-                raise TruncatedError("a new telegram starts inside")
-            raise ChecksumError("checksum is %04X, should be %04X" % (sent, counted))
+                raise MeterError("truncated", "a new telegram starts inside")
+            raise MeterError("checksum", "checksum is %04X, should be %04X" % (sent, counted))
         self.whole = True
         return mark + 5 - start
 
     def _without_crc(self, buf, start, mark):
         self.reach = mark + 1 - start
         if buf.find(b"-3:0.2.8(", start, mark) > 0:
-            raise ChecksumError("the checksum is missing")
+            raise MeterError("checksum", "the checksum is missing")
         self.whole = False
         return mark + 1 - start
 
