@@ -84,6 +84,12 @@ FILES = {
         "wattport/a.py",
         ["array('L', data)", "array.array('l')", "def f():\n    return array(\"L\", bytes(4))"],
         ["array('I', data)", "array.array('H')", "struct.pack('L', 3)"]),
+    lint.private_names_stay_home: (
+        "wattport/a.py",
+        ["other._hidden()", "from wattport.meter import _hidden", "_x = 1\nprint(f'{_x}')",
+         "class A:\n    def _go(self):\n        return getattr(self, '_go')"],
+        ["class A:\n    def _go(self):\n        self._at = 1\n        return self._go()", "a.__class__",
+         "for _ in b:\n    c()"]),
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tools.compile import CompileError, compile_file
 from tools.machine_code import ARCHITECTURES, viper_functions
 from tools.paths import FIRMWARE
+from tools.shorten import is_private
 
 LICENCE = "# SPDX-License-Identifier: MIT"
 # rooms below firmware/wattport that are the same source on every platform, and so cannot import what is not
@@ -303,7 +304,30 @@ def no_long_arrays(tree, name):
                 yield node, "array('L') has 8 bytes an item on 64 bits: 'I' or 'i'"
 
 
-FILE_RULES = (core_without_platform, no_absent_modules, no_bare_except, no_match, no_long_arrays)
+def private_names_stay_home(tree, name):
+    """tools.shorten renames private names module by module: none may be used elsewhere, or stand in a text."""
+    nodes = list(ast.walk(tree))
+    home = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    home |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in home:
+            yield node, "%s is private to another module" % node.attr
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if is_private(alias.name):
+                    yield node, "%s is private to another module" % alias.name
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and is_private(node.value) and (
+                node.value in home):
+            yield node, "%s in a text is not renamed with the name" % node.value
+        elif isinstance(node, ast.JoinedStr):
+            for part in ast.walk(node):
+                text = getattr(part, "id", None) or getattr(part, "attr", None)
+                if text and is_private(text):
+                    yield node, "%s in a text is not renamed with the name" % text
+
+
+FILE_RULES = (core_without_platform, no_absent_modules, no_bare_except, no_match, no_long_arrays,
+              private_names_stay_home)
 
 
 def check(text, name):
@@ -331,7 +355,7 @@ def compile_errors(source, name):
     with tempfile.TemporaryDirectory() as folder:
         for arch in ARCHITECTURES:
             try:
-                compile_file(source, Path(folder) / "module.mpy", arch, name)
+                compile_file(source, Path(folder) / "module.mpy", arch)
             except CompileError as error:
                 lines = re.findall(r", line (\d+)", str(error))
                 found.add((int(lines[-1]) if lines else 1, str(error).splitlines()[-1].strip()))

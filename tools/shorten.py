@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Private names made short on the way to the device.
 
-Every distinct name costs the heap about eight bytes and its letters, for ever, and a fifth of ours are private. A private
-name (one leading underscore) belongs to one module, so each module's are renamed to _a, _b, …: the same few names in
-all of them. Lines stay where they are. What must not happen, and `python -m tools.lint` sees to it: a private name used
-from another module, or in a text.
+Every distinct name costs the heap about eight bytes and its letters, for ever, and a fifth of ours are private. A
+private name (one leading underscore) belongs to one module, so each module's are renamed to _a, _b, …: the same few
+names in all of them. Lines stay where they are. What must not happen, and `python -m tools.lint` sees to it: a private
+name used from another module, or in a text.
 """
 
 import io
@@ -14,7 +14,7 @@ import string
 import tokenize
 
 
-def _is_private(name):
+def is_private(name):
     return name.startswith("_") and not name.startswith("__") and name != "_" and not keyword.iskeyword(name)
 
 
@@ -29,7 +29,7 @@ def shorten(source):
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     counts = {}
     for token in tokens:
-        if token.type == tokenize.NAME and _is_private(token.string):
+        if token.type == tokenize.NAME and is_private(token.string):
             counts[token.string] = counts.get(token.string, 0) + 1
     names = dict(zip(sorted(counts, key=lambda name: (-counts[name], name)), _short_names()))
     lines = source.splitlines(keepends=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""CRC-16, reflected, two bytes a step: ARC (P1: poly 0x8005, start 0) and X-25 (HDLC: poly 0x1021, start and end 0xFFFF).
+"""CRC-16, reflected, two bytes a step: ARC (P1: poly 0x8005, start 0), X-25 (HDLC: poly 0x1021, start and end 0xFFFF).
 
-A table is 1 KiB of heap, made when a protocol first asks for it: 256 remainders of a byte, then 256 of a byte with
-another one behind it.
+A table is 1 KiB of heap, made when a protocol first asks for it: 256 remainders of a byte, then 256 of a byte
+with another one behind it.
 """
 
 from array import array
