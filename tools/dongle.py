@@ -24,8 +24,8 @@ from wattport import settings as schema  # noqa: E402
 
 SIM = ROOT / "tools" / "sim"
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
-# what a dongle has for all of ours; pointers of 64 bits take more
-HEAP = {"micropython32": "100k", "micropython": "200k"}
+# 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
+HEAP = {"micropython32": "136k", "micropython": "400k"}
 
 
 class DongleError(Exception):

@@ -8,31 +8,28 @@ quantity and the phase, D instantaneous (7), energy (8) or demand (4, 6), E the 
 # group C → start of the name, and its unit; energies are that unit times hours
 _QUANTITIES = {1: ("import", "w"), 2: ("export", "w"), 3: ("reactive_import", "var"), 4: ("reactive_export", "var"),
                9: ("apparent_import", "va"), 10: ("apparent_export", "va")}
-# C.D.E of what has a name of its own
-_OTHERS = {(17, 0, 0): "limiter_w", (96, 14, 0): "tariff", (96, 3, 10): "breaker", (96, 7, 21): "power_failures",
-           (96, 7, 9): "long_power_failures", (14, 7, 0): "frequency_mhz", (1, 4, 0): "demand_import_w",
-           (2, 4, 0): "demand_export_w", (31, 4, 0): "fuse_ma"}
-# C of a phase, D → the name around the phase
-_PHASES = {(11, 7): "current%s_ma", (12, 7): "voltage%s_mv", (13, 7): "power_factor%s_milli",
-           (12, 32): "voltage_sags%s", (12, 36): "voltage_swells%s"}
-# end of the name → (unit as meters write it, upper case, without its k; decimal exponent of our base unit)
-_UNITS = {"wh": ("WH", 0), "varh": ("VARH", 0), "vah": ("VAH", 0), "w": ("W", 0), "var": ("VAR", 0), "va": ("VA", 0),
-          "mv": ("V", 3), "ma": ("A", 3), "mhz": ("HZ", 3), "milli": ("", 3)}
-_NO_UNIT = ("", 0)
+# C.D.E, a byte each, of what has a name of its own
+_OTHERS = {0x110000: "limiter_w", 0x600E00: "tariff", 0x60030A: "breaker", 0x600715: "power_failures",
+           0x600709: "long_power_failures", 0x0E0700: "frequency_mhz", 0x010400: "demand_import_w",
+           0x020400: "demand_export_w", 0x1F0400: "fuse_ma"}
+# C within a phase's block and D → the name around the phase
+_PHASES = {0x0B07: "current%s_ma", 0x0C07: "voltage%s_mv", 0x0D07: "power_factor%s_milli",
+           0x0C20: "voltage_sags%s", 0x0C24: "voltage_swells%s"}
+_THOUSANDTHS = ("mv", "ma", "mhz")
 _LINES = ("_l1", "_l2", "_l3")
 _NETS = ("net_w", "net_l1_w", "net_l2_w", "net_l3_w")
 _TARIFFS = {"import_wh": ("import_t1_wh", "import_t2_wh", "import_t3_wh", "import_t4_wh"),
             "export_wh": ("export_t1_wh", "export_t2_wh", "export_t3_wh", "export_t4_wh")}
 
 
-def name_of(c, d, e):
-    """The name of an electricity value by its OBIS groups, or None when it has none.
+def name_of(code):
+    """The name of an electricity value by its OBIS groups C.D.E, a byte each (1.8.0 is 0x010800), or None.
 
     "net_w" and "net_lN_w" stand for signed powers, which `settle` splits into import and export.
     """
-    name = _OTHERS.get((c, d, e))
-    if name:
-        return name
+    if code in _OTHERS:
+        return _OTHERS[code]
+    c, d, e = code >> 16, code >> 8 & 0xFF, code & 0xFF
     line = ""
     if 20 < c < 80:  # three blocks of twenty, one a phase
         line = _LINES[c // 20 - 1]
@@ -46,14 +43,19 @@ def name_of(c, d, e):
     if not e:
         if c == 16 and d == 7:
             return "net%s_w" % line
-        if (c, d) in _PHASES and (line or c == 13):
-            return _PHASES[c, d] % line
+        if (c << 8 | d) in _PHASES and (line or c == 13):
+            return _PHASES[c << 8 | d] % line
     return None
 
 
 def unit_of(name):
     """(unit as meters write it without its k, exponent of the base unit) of a name: "voltage_l1_mv" → ("V", 3)."""
-    return _UNITS.get(name[name.rfind("_") + 1:], _NO_UNIT)
+    unit = name[name.rfind("_") + 1:]
+    if unit in _THOUSANDTHS:
+        return unit[1:].upper(), 3
+    if unit == "milli":
+        return "", 3
+    return (unit.upper() if unit[0] in "vw" and len(unit) < 5 else ""), 0
 
 
 def settle(reading):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """AES-128-GCM decryption in place (NIST SP 800-38D), as meters use it: 12-byte IV, tag of 12 or 16 bytes.
 
-The block cipher is the chip's (`cryptolib`) where there is one, in bulk: the counters of 32 blocks in one call. Nothing
+The block cipher is the chip's (`cryptolib`) where there is one, in bulk: the counters of 16 blocks in one call. Nothing
 is allocated for a message.
 """
 
@@ -16,7 +16,7 @@ except ImportError:
 from wattport.crypto.ghash import Ghash
 
 _ECB = const(1)
-_BULK = const(512)
+_BULK = const(256)
 
 
 @micropython.viper

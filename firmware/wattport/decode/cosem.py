@@ -118,6 +118,11 @@ def is_code(buf, item):
     return isinstance(item, tuple) and item[1] - item[0] == 6 and buf[item[1] - 1] == 0xFF
 
 
+def code_at(buf, at):
+    """C.D.E of the OBIS code at buf[at], a byte each."""
+    return buf[at + 2] << 16 | buf[at + 3] << 8 | buf[at + 4]
+
+
 def _is_time(item):
     return isinstance(item, tuple) and item[1] - item[0] == 12
 
@@ -146,11 +151,7 @@ class CosemDecoder:
         for i in range(len(items) - 1):
             if is_code(buf, items[i]) and not is_code(buf, items[i + 1]):
                 pairs.append((items[i][0], items[i + 1]))
-        return layouts.find(items, [self._groups(buf, at) for at, _ in pairs]), stamp, pairs
-
-    @staticmethod
-    def _groups(buf, at):
-        return buf[at + 2], buf[at + 3], buf[at + 4]
+        return layouts.find(items, [code_at(buf, at) for at, _ in pairs]), stamp, pairs
 
     def decode(self, buf, start, end):
         """Reading of the notification buf[start:end]; an error "unsupported" for a list no layout knows."""
@@ -160,16 +161,16 @@ class CosemDecoder:
         reading = {}
         scales, clock, other = layout["scales"], layout["clock"], layout["names"]
         for at, value in pairs:
-            c, d, e = self._groups(buf, at)
-            if (c, d, e) == (1, 0, 0):
+            code = code_at(buf, at)
+            if code == 0x010000:
                 if _is_time(value):
                     stamp = value[0]
                 continue
-            name = other.get((c, d, e)) or name_of(c, d, e)
+            name = other.get(code) or name_of(code)
             if not name or value is None:
                 continue
             if isinstance(value, int):
-                value *= scales.get((c, d), 0) or scales.get(d, 0) or 1
+                value *= scales.get(code >> 8, 0) or scales.get(code >> 8 & 0xFF, 0) or 1
             elif isinstance(value, tuple):
                 value = bytes(buf[value[0]:value[1]]).decode()
             reading[name] = value

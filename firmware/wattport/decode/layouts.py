@@ -2,10 +2,10 @@
 """What is irregular about makers' COSEM lists, as data.
 
 list    the text that opens the list
-has     an OBIS code (C, D, E) that only this variant of the list holds
+has     an OBIS code C.D.E, a byte each, that only this variant of the list holds
 model   how the meter's model (96.1.1) begins, where that decides
-scales  (C, D) or D → factor from the number sent to our base unit; 1 when missing
-names   (C, D, E) → name, where the code has no systematic one
+scales  C.D, a byte each, or D alone → factor from the number sent to our base unit; 1 when missing
+names   C.D.E → name, where the code has no systematic one
 clock   what a clock without deviation shows, see `cosem.time_of`
 
 Kamstrup: "HAN interface, Norway" of the meter's maker: registers in 10 Wh, currents in 0.01 A, voltages in V, power
@@ -13,9 +13,9 @@ factors in 0.01; a clock that stays at standard time all year, without deviation
 registers in Wh, and so does the Danish list, which starts with the registers and names the meter by 0.0.1.
 """
 
-_KAMSTRUP = {(31, 7): 10, (51, 7): 10, (71, 7): 10, (32, 7): 1000, (52, 7): 1000, (72, 7): 1000,
-             (13, 7): 10, (33, 7): 10, (53, 7): 10, (73, 7): 10}
-_IDENTITY = {(0, 0, 5): "meter_id", (0, 0, 1): "meter_id", (96, 1, 1): "meter_model"}
+_KAMSTRUP = {0x1F07: 10, 0x3307: 10, 0x4707: 10, 0x2007: 1000, 0x3407: 1000, 0x4807: 1000,
+             0x0D07: 10, 0x2107: 10, 0x3507: 10, 0x4907: 10}
+_IDENTITY = {0x000005: "meter_id", 0x000001: "meter_id", 0x600101: "meter_model"}
 
 
 def _with(scales, more):
@@ -25,11 +25,11 @@ def _with(scales, more):
 
 
 LAYOUTS = (
-    {"list": "Kamstrup_V0001", "has": (0, 0, 5), "model": "6841131BN245", "scales": _KAMSTRUP,
+    {"list": "Kamstrup_V0001", "has": 0x000005, "model": "6841131BN245", "scales": _KAMSTRUP,
      "names": _IDENTITY, "clock": "standard"},
-    {"list": "Kamstrup_V0001", "has": (0, 0, 5), "model": "", "scales": _with(_KAMSTRUP, {8: 10}),
+    {"list": "Kamstrup_V0001", "has": 0x000005, "model": "", "scales": _with(_KAMSTRUP, {8: 10}),
      "names": _IDENTITY, "clock": "standard"},
-    {"list": "Kamstrup_V0001", "has": (0, 0, 1), "model": "", "scales": _KAMSTRUP,
+    {"list": "Kamstrup_V0001", "has": 0x000001, "model": "", "scales": _KAMSTRUP,
      "names": _IDENTITY, "clock": "standard"},
 )
 

@@ -21,15 +21,15 @@ _IDENTITY = const(8)  # its identification
 _CHILD = const(9)  # (230101120000W)(00012.345*m3)
 _OLD_CHILD = const(10)  # (230101120000)(00)(60)(1)(0-1:24.2.1)(m3), and the value on the next line
 
-# C.D.E of mediums 0 and 1 → (what, name)
+# C.D.E of mediums 0 and 1, a byte each → what, and the name
 _MAIN = {
-    (1, 0, 0): (_TIME, "time"), (96, 1, 1): (_TEXT, "meter_id"), (96, 1, 0): (_TEXT, "meter_id"),
-    (42, 0, 0): (_TEXT, "meter_id"), (0, 2, 8): (_WORD, "version"), (96, 1, 4): (_WORD, "belgian"),
-    (96, 13, 0): (_TEXT, "message"), (1, 6, 0): (_PEAK, None), (98, 1, 0): (_PEAKS, "peak_history"),
-    (99, 97, 0): (_FAILURES, "power_failure_log"),
+    0x010000: (_TIME, "time"), 0x600101: (_TEXT, "meter_id"), 0x600100: (_TEXT, "meter_id"),
+    0x2A0000: (_TEXT, "meter_id"), 0x000208: (_WORD, "version"), 0x600104: (_WORD, "belgian"),
+    0x600D00: (_TEXT, "message"), 0x010600: (_PEAK, None), 0x620100: (_PEAKS, "peak_history"),
+    0x636100: (_FAILURES, "power_failure_log"),
 }
-# C.D of a child meter's channel → what
-_CHILDREN = {(24, 1): _TYPE, (96, 1): _IDENTITY, (24, 2): _CHILD, (24, 3): _OLD_CHILD}
+# C.D of a child meter's channel, a byte each → what
+_CHILDREN = {0x1801: _TYPE, 0x6001: _IDENTITY, 0x1802: _CHILD, 0x1803: _OLD_CHILD}
 # M-Bus device types (EN 13757-3, table 8)
 _DEVICE_TYPES = {2: "electricity", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling",
                  12: "heat", 13: "heat"}
@@ -46,15 +46,15 @@ def meaning(key):
         c, d, e = [int(group) for group in code[:3]]
     except ValueError:  # not three groups, no numbers, no text
         return None
-    if a > 1 or len(code) > 4:
+    if a > 1 or len(code) > 4 or max(c, d, e) > 255:
         return None
+    code = c << 16 | d << 8 | e
     if not a and 1 <= b <= 4:
-        what = _CHILDREN.get((c, d))
+        what = _CHILDREN.get(code >> 8)
         return (what, str(b)) if what and (d != 1 or e in (0, 1)) else None
-    main = _MAIN.get((c, d, e))
-    if main:
-        return main
-    name = name_of(c, d, e)
+    if code in _MAIN:
+        return _MAIN[code]
+    name = name_of(code)
     return (VALUE, name) if name else None
 
 

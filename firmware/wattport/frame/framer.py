@@ -14,13 +14,18 @@ One buffer serves them all. Whatever goes wrong, hunting goes on at the next byt
 a broken one is found; a broken stretch is reported once.
 """
 
+from micropython import const
+
 from wattport.errors import MeterError
+
+_FIRST_SIZE = const(1536)
 
 
 class Framer:
     """`feed` bytes in, `on_frame(protocol, buf, start, end)` comes out; it may raise MeterError to refuse the frame.
 
-    `on_error(error, buf, start, end)` hears of each broken stretch. A frame longer than `size` is an error.
+    `on_error(error, buf, start, end)` hears of each broken stretch. A frame longer than `size` is an error; the buffer
+    starts smaller and grows to that when a frame needs it.
     Counters: `frames`, `garbage` (bytes that belonged to nothing).
     """
 
@@ -28,7 +33,8 @@ class Framer:
         self._protocols = protocols
         self._on_frame = on_frame
         self._on_error = on_error
-        self._buf = bytearray(size)
+        self._size = size
+        self._buf = bytearray(min(size, _FIRST_SIZE))
         self._view = memoryview(self._buf)
         self._start = self._end = 0
         self._blamed = 0  # errors before this place belong to a stretch already reported
@@ -69,6 +75,10 @@ class Framer:
         return self._end - self._start
 
     def _make_room(self):
+        if self._start == 0 and self._end < self._size:
+            self._buf.extend(bytes(min(self._end, self._size - self._end)))
+            self._view = memoryview(self._buf)
+            return
         if self._start == 0:  # a full buffer, and still no end
             self._report(MeterError("malformed", "no end within %d bytes" % self._end), self._end)
             self._skip()
@@ -148,6 +158,9 @@ class Framer:
             if not protocol.whole:
                 self._skip()
                 return True
+        except MemoryError:
+            self._start = start + size  # this one is lost, the next one must not be
+            raise
         else:
             self.frames += 1
         self._tail = protocol.TAIL

@@ -32,7 +32,8 @@ class Wifi:
 
     async def run(self):
         if not self._settings["ssid"]:
-            self._log("warning", "no Wi-Fi is set; readings stay here")
+            if not self.connected:
+                self._log("warning", "no Wi-Fi is set; readings stay here")
             return
         self._station.active(True)
         # the driver's own reconnecting scans channels in the background for ever; this loop does it in its own time
