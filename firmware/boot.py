@@ -3,4 +3,5 @@
 
 import sys
 
-sys.path.insert(0, "/slot_a")
+# one letter: the heap keeps the path of every module
+sys.path.insert(0, "/a")

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""A whole flash image: an official MicroPython image, and behind it a file system with the application.
+
+    python -m tools.image --board esp32_generic --micropython ESP32_GENERIC-OTA-….bin [--settings settings.json]
+
+The same inputs give the same bytes: nothing in the image says when or where it was made.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import runpy
+import struct
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+from littlefs import LittleFS
+
+from tools import cpython
+from tools.compile import CompileError, compile_tree
+from tools.paths import BOARDS, DIST, FIRMWARE
+
+cpython.install()
+
+from wattport import settings as schema  # noqa: E402
+from wattport.version import VERSION  # noqa: E402
+
+SLOT = "a"  # the folder that firmware/boot.py puts on the module path
+# run as source, and so never updated over the air
+SOURCES = ("boot.py", "main.py")
+# modules that only programs on a PC import
+DEVELOPMENT = ("wattport/decode/codes.mpy",)
+
+MINIMUM = (1, 25)
+# what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
+BLOCK = 4096
+LITTLEFS = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "lookahead_size": 32, "name_max": 255}
+
+# ESP-IDF, "App Image Format": the header of bootloader and application
+MAGIC = 0xE9
+HEADER = 24
+CHIP_AT = 12
+HASH_AT = 23
+CHIPS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
+# ESP-IDF, "Partition Tables": entries of 32 bytes, then a row with the MD5 of those before it
+TABLE = 0x8000
+TABLE_SIZE = 0xC00
+ENTRY, DIGEST = b"\xaa\x50", b"\xeb\xeb"
+APP, DATA = 0, 1
+OTA_0, OTA_1, OTA_STATE = (APP, 0x10), (APP, 0x11), (DATA, 0x00)
+
+
+class ImageError(Exception):
+    """Why there is no image; the text is for the person who asked for one."""
+
+
+def board(name):
+    """The board's description, boards/NAME/board.py, as a namespace with its path in `FILE`."""
+    path = BOARDS / name / "board.py"
+    if not path.is_file():
+        known = sorted(folder.parent.name for folder in BOARDS.glob("*/board.py"))
+        raise ImageError("there is no board %s; there is %s" % (name, ", ".join(known)))
+    return SimpleNamespace(**runpy.run_path(str(path)), FILE=path)
+
+
+# ---- the MicroPython image
+
+
+def partitions(data, at):
+    """[(name, type, subtype, offset, size)] of the partition table at data[at:]; ImageError when there is none."""
+    found, table = [], data[at:at + TABLE_SIZE]
+    for place in range(0, len(table) - 31, 32):
+        row = table[place:place + 32]
+        if row.startswith(ENTRY):
+            _, kind, subtype, offset, size, name = struct.unpack("<2sBBII16s", row[:28])
+            found.append((name.rstrip(b"\0").decode("ascii", "replace"), kind, subtype, offset, size))
+        elif row.startswith(DIGEST):
+            if row[16:] != hashlib.md5(table[:place]).digest():
+                raise ImageError("the partition table is damaged: its MD5 is wrong")
+            break
+        else:
+            break
+    if not found:
+        raise ImageError("there is no partition table at 0x%X; is it the whole image (not the .app-bin)?" % TABLE)
+    return found
+
+
+def check_layout(rows, board):
+    """ImageError unless the partitions are those of the OTA variant and leave the board's file system alone."""
+    by_kind = {(kind, subtype): name for name, kind, subtype, _, _ in rows}
+    listing = ", ".join(name for name, *_ in rows)
+    if not {OTA_0, OTA_1, OTA_STATE} <= set(by_kind):
+        raise ImageError("it has no two application partitions (only %s): the variant %s is needed"
+                         % (listing, board.IMAGE))
+    start, end = board.FILES_OFFSET, board.FILES_OFFSET + board.FILES_SIZE
+    used = 0
+    for name, kind, _, offset, size in rows:
+        if kind == DATA and name == "vfs":  # 1.25 has a row for it; newer ones give it all that is left
+            if (offset, size) != (start, board.FILES_SIZE):
+                raise ImageError("its file system is at 0x%X, %d bytes; the board %s has it at 0x%X, %d bytes"
+                                 % (offset, size, board.NAME, start, board.FILES_SIZE))
+            continue
+        if offset < end and start < offset + size:
+            raise ImageError("its partition %s (0x%X to 0x%X) lies in the board's file system (0x%X to 0x%X)"
+                             % (name, offset, offset + size, start, end))
+        used = max(used, offset + size)
+    if "vfs" not in {name for name, *_ in rows} and used != start:
+        raise ImageError("MicroPython would put its file system at 0x%X, the board %s has it at 0x%X"
+                         % (used, board.NAME, start))
+
+
+def check_whole(data, at):
+    """ImageError unless the application image at data[at:] is all there and its SHA-256 right."""
+    short = ImageError("it is cut short or damaged; download it again")
+    if data[at:at + 1] != bytes([MAGIC]) or len(data) < at + HEADER:
+        raise short
+    place = at + HEADER
+    for _ in range(data[at + 1]):
+        if place + 8 > len(data):
+            raise short
+        place += 8 + int.from_bytes(data[place + 4:place + 8], "little")
+    place += 16 - (place - at) % 16  # one byte of checksum, at the end of 16
+    digest = 32 if data[at + HASH_AT] else 0
+    if place + digest > len(data) or digest and data[place:place + 32] != hashlib.sha256(data[at:place]).digest():
+        raise short
+
+
+def version_of(data):
+    """(text, (major, minor)) of the MicroPython in an image, by its banner."""
+    found = re.search(rb"v((\d+)\.(\d+)\.\d+[\w.+-]*) on \d{4}-\d\d-\d\d", data)
+    if not found:
+        raise ImageError("it says no version of MicroPython")
+    return found[1].decode(), (int(found[2]), int(found[3]))
+
+
+def check_micropython(data, board):
+    """The version of the MicroPython image for this board; ImageError with what is wrong about it."""
+    if data[:1] != bytes([MAGIC]) or len(data) < HEADER:
+        raise ImageError("it is no image for an ESP chip: it starts with %s, not %02X"
+                         % (data[:1].hex().upper() or "nothing", MAGIC))
+    chip = int.from_bytes(data[CHIP_AT:CHIP_AT + 2], "little")
+    if chip != CHIPS[board.CHIP]:
+        name = {number: name for name, number in CHIPS.items()}.get(chip, "chip %d" % chip)
+        raise ImageError("it is for %s, the board %s has %s" % (name, board.NAME, board.CHIP))
+    room = board.FILES_OFFSET - board.IMAGE_OFFSET
+    if len(data) > room:
+        raise ImageError("it has %d bytes; there are %d in front of the file system" % (len(data), room))
+    rows = partitions(data, TABLE - board.IMAGE_OFFSET)
+    check_layout(rows, board)
+    first = next(offset for _, kind, subtype, offset, _ in rows if (kind, subtype) == OTA_0)
+    check_whole(data, first - board.IMAGE_OFFSET)
+    text, number = version_of(data)
+    if number < MINIMUM:
+        raise ImageError("it is MicroPython %s; %d.%d or newer is needed" % (text, *MINIMUM))
+    return text
+
+
+# ---- the file system
+
+
+def load_settings(path):
+    """The checked settings document of a file, with nothing added; ImageError names the key that is wrong."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ImageError("settings: %s: %s" % (path, error.strerror))
+    except ValueError as error:
+        raise ImageError("settings: %s is no JSON: %s" % (path, error))
+    try:
+        schema.check(document)
+    except schema.SettingsError as error:
+        raise ImageError("settings: %s: %s" % (path, error))
+    return document
+
+
+def application(architecture):
+    """{path in the slot: bytes} of the compiled application, as it ships."""
+    with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
+        try:
+            top = compile_tree(architecture, into=Path(folder))
+        except CompileError as error:
+            raise ImageError(str(error))
+        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*.mpy")}
+    return {name: files[name] for name in sorted(files) if name not in DEVELOPMENT}
+
+
+def contents(board, settings=None):
+    """{path on the device: bytes} of everything that the file system starts with."""
+    files = {name: (FIRMWARE / name).read_bytes() for name in SOURCES}
+    files["board.py"] = board.FILE.read_bytes()
+    if settings is not None:
+        files[schema.PATH] = json.dumps(settings).encode()
+    for name, data in application(board.ARCHITECTURE).items():
+        files["%s/%s" % (SLOT, name)] = data
+    return files
+
+
+def file_system(files, size):
+    """(bytes of a LittleFS, bytes free in it)."""
+    volume = LittleFS(block_count=size // BLOCK, **LITTLEFS)
+    try:
+        for name, data in files.items():
+            folder = os.path.dirname(name)
+            if folder:
+                volume.makedirs(folder, exist_ok=True)
+            with volume.open(name, "wb") as file:
+                file.write(data)
+    except OSError as error:
+        raise ImageError("the application does not fit into the file system of %d bytes: %s" % (size, error))
+    return bytes(volume.context.buffer), (size // BLOCK - volume.used_block_count) * BLOCK
+
+
+# ---- both
+
+
+def make(board, micropython, settings=None, tell=lambda line: None):
+    """The bytes of the whole flash. `settings`: a document or None; `tell` gets lines about sizes."""
+    try:
+        data = Path(micropython).read_bytes()
+    except OSError as error:
+        raise ImageError("MicroPython image %s: %s" % (micropython, error.strerror))
+    try:
+        version = check_micropython(data, board)
+    except ImageError as error:
+        raise ImageError("MicroPython image %s: %s" % (micropython, error))
+    files = contents(board, settings)
+    volume, free = file_system(files, board.FILES_SIZE)
+    slot = [len(text) for name, text in files.items() if name.startswith(SLOT + "/")]
+    tell("MicroPython   %s, %d bytes at 0x%X" % (version, len(data), board.IMAGE_OFFSET))
+    tell("application   %s, %d modules, %d bytes" % (VERSION, len(slot), sum(slot)))
+    tell("settings      %s" % ("in the image, with their passwords: it is for one dongle" if settings is not None
+                               else "none; the dongle starts with the defaults"))
+    tell("file system   %d bytes at 0x%X, %d free" % (len(volume), board.FILES_OFFSET, free))
+    flash = bytearray(b"\xff" * board.FLASH_SIZE)
+    flash[board.IMAGE_OFFSET:board.IMAGE_OFFSET + len(data)] = data
+    flash[board.FILES_OFFSET:board.FILES_OFFSET + len(volume)] = volume
+    return bytes(flash)
+
+
+def write(path, data):
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(data)
+    new.replace(path)
+
+
+def add_arguments(parser):
+    parser.add_argument("--board", default="esp32_generic", metavar="NAME", help="a folder of boards/")
+    parser.add_argument("--micropython", metavar="PATH", help="the official MicroPython image for the board")
+    parser.add_argument("--settings", metavar="FILE", help="settings to start with, JSON")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="dist/wattport-BOARD-VERSION.bin")
+
+
+def build(options, tell=print):
+    """Make the image that the arguments ask for; (its path, the board). Raises ImageError."""
+    target = board(options.board)
+    if not options.micropython:
+        raise ImageError(
+            "which MicroPython? Download the newest .bin of %s from micropython.org/download/ESP32_GENERIC "
+            "(variant \"Support for OTA\"), then: make image MICROPYTHON=path/to/it.bin" % target.IMAGE)
+    settings = load_settings(options.settings) if options.settings else None
+    data = make(target, options.micropython, settings, tell)
+    path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
+    try:
+        write(path, data)
+    except OSError as error:
+        raise ImageError("%s: %s" % (path, error.strerror))
+    tell("image         %s, %d bytes" % (os.path.relpath(path), len(data)))
+    tell("SHA-256       %s" % hashlib.sha256(data).hexdigest())
+    return path, target
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="tools.image", description="Make a whole flash image for a board.")
+    add_arguments(parser)
+    try:
+        build(parser.parse_args(argv))
+    except ImageError as error:
+        print("image: %s" % error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
