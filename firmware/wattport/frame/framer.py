@@ -143,6 +143,7 @@ class Framer:
             size = protocol.measure(self._buf, start, self._end, last)
         except MeterError as error:
             self._report(error, protocol.reach)
+            self._tail = protocol.TAIL
             self._skip()
             return True
         if size == 0:
@@ -151,18 +152,14 @@ class Framer:
             self._skip()
             return True
         self._active = None
+        self._tail = protocol.TAIL
+        self._start = start + size  # whatever happens now, the same frame must not come again
         try:
             self._on_frame(protocol, self._buf, start, start + size)
         except MeterError as error:
+            self._start = start
             self._report(error, size)
-            if not protocol.whole:
-                self._skip()
-                return True
-        except MemoryError:
-            self._start = start + size  # this one is lost, the next one must not be
-            raise
+            self._start = start + (size if protocol.whole else 1)
         else:
             self.frames += 1
-        self._tail = protocol.TAIL
-        self._start = start + size
         return True

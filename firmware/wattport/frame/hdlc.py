@@ -48,12 +48,14 @@ class Hdlc:
         if end - start < length + 1:
             return 0
         self.reach = length + 1
-        # the closing flag may also open the next frame, so it is left for it
-        if end - start > length + 1 and buf[start + length + 1] != 0x7E:
-            raise MeterError("malformed", "no flag at the end of the frame")
         sent = buf[start + length - 1] | buf[start + length] << 8
         counted = crc16_x25(buf, start + 1, start + length - 1)
         if sent != counted:
+            # the closing flag may also open the next frame, so it is left for it
+            if end - start == length + 1:
+                return 0
+            if buf[start + length + 1] != 0x7E:
+                raise MeterError("truncated", "no flag at the end of the frame")
             raise MeterError("checksum", "frame checksum is %04X, should be %04X" % (sent, counted))
         if buf[start + 1] & 0x08:
             raise MeterError("unsupported", "the frame is a segment")

@@ -64,14 +64,18 @@ class P1:
             raise MeterError("checksum", "no checksum behind the end mark")
         counted = crc16_arc(buf, start, mark + 1)
         if sent != counted:
-            if buf.find(b"/" + bytes(buf[start + 1:start + 4]), start + 4, mark) > 0:
-                raise MeterError("truncated", "a new telegram starts inside")
+            self._look_inside(buf, start, mark)
             raise MeterError("checksum", "checksum is %04X, should be %04X" % (sent, counted))
         self.whole = True
         return mark + 5 - start
 
+    def _look_inside(self, buf, start, mark):
+        if buf.find(b"/" + bytes(buf[start + 1:start + 4]), start + 4, mark) > 0:
+            raise MeterError("truncated", "a new telegram starts inside")
+
     def _without_crc(self, buf, start, mark):
         self.reach = mark + 1 - start
+        self._look_inside(buf, start, mark)
         if buf.find(b"-3:0.2.8(", start, mark) > 0:
             raise MeterError("checksum", "the checksum is missing")
         self.whole = False
