@@ -76,6 +76,7 @@ class Framer:
 
     def _make_room(self):
         if self._start == 0 and self._end < self._size:
+            self._view = None  # CPython lets no buffer grow that is looked at
             self._buf.extend(bytes(min(self._end, self._size - self._end)))
             self._view = memoryview(self._buf)
             return
