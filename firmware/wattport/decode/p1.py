@@ -52,10 +52,10 @@ class P1Decoder:
                 if tail:
                     digits = at + len(texts[k])
                     stop = buf.find(tail[0], digits, digits + _LONGEST_NUMBER)
-                    if stop > 0:
-                        at = stop + len(tail[0])
+                    try:
                         value = number(buf, digits, stop, tail[1])
-                    else:
+                        at = stop + len(tail[0])
+                    except ValueError:  # no such tail, or no number in front of it
                         tails[k] = None
                         texts[k] += b"\x00"  # read it anew below
                         continue
@@ -117,14 +117,17 @@ class P1Decoder:
                 known = texts[place] != key + b"\x00"
                 break
         else:
-            if len(texts) >= _MOST_LINES:
-                raise MeterError("malformed", "more than %d kinds of lines" % len(texts))
-            place = k
             known = False
-            for kept in (texts, self._tails, self._names, self._values):
+            lists = texts, self._tails, self._names, self._values
+            if len(texts) >= _MOST_LINES:  # broken lines of a meter without checksums add up
+                k = 0
+                for kept in lists:
+                    kept.clear()
+            place = k
+            for kept in lists:
                 kept.insert(place, None)
         texts[place] = b"\x00"  # matches nothing, should the reading fail
-        self._values[place] = None
+        self._values[place] = self._tails[place] = None
         found = meaning(key)
         text = None
         if found:

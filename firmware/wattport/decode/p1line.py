@@ -92,11 +92,13 @@ def number(buf, at, end, exponent):
     if not part.isdigit():
         raise ValueError("no number")
     value = int(part) * 10 ** exponent
-    if dot >= 0 and exponent:
-        part = buf[dot + 1:min(end, dot + 1 + exponent)]
-        if not part.isdigit():
+    if dot >= 0:
+        part = buf[dot + 1:end]
+        if not part.isdigit():  # all of it: a value of another unit and the line behind it may stand here
             raise ValueError("no number")
-        value += int(part) * 10 ** (exponent - len(part))
+        part = part[:exponent]
+        if part:
+            value += int(part) * 10 ** (exponent - len(part))
     return -value if negative else value
 
 
@@ -185,7 +187,7 @@ def read(what, name, buf, bracket, end, zone):
             return {"peak_month_w": _watts(buf, parts[1]), "peak_month_time": reached}
         if what == _CHILD or what == _OLD_CHILD:
             return _child(what, buf, parts, time_of(buf, at, stop, zone))
-    except ValueError:  # a stamp that is no time: the clock is not set, or no meter is there
+    except (ValueError, IndexError):  # a stamp that is no time: the clock is not set, or no meter is there
         return None
     found = []
     for i in range(3 if what == _PEAKS else 2, len(parts), 3 if what == _PEAKS else 2):
