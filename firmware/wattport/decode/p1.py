@@ -13,7 +13,7 @@ are remembered instead, so that no more than its digits are read.
 
 from micropython import const
 
-from wattport.decode.p1line import VALUE, end_of_line, meaning, number, read, scale_of
+from wattport.decode.p1line import VALUE, end_of_line, meaning, number, plain, read, scale_of
 from wattport.errors import MeterError
 from wattport.reading import settle
 
@@ -53,9 +53,11 @@ class P1Decoder:
                     digits = at + len(texts[k])
                     stop = buf.find(tail[0], digits, digits + _LONGEST_NUMBER)
                     try:
+                        if stop < 0:
+                            raise ValueError
                         value = number(buf, digits, stop, tail[1])
                         at = stop + len(tail[0])
-                    except ValueError:  # no such tail, or no number in front of it
+                    except ValueError:  # another tail, or no number in front of it
                         tails[k] = None
                         texts[k] += b"\x00"  # read it anew below
                         continue
@@ -94,8 +96,8 @@ class P1Decoder:
         if not line or not buf.startswith(line, start):
             line = bytes(buf[start:buf.find(b"\n", start, end) + 1])
             try:
-                model = line[1:].decode().strip()
-            except UnicodeError:
+                model = plain(line[1:]).strip()
+            except ValueError:
                 model = ""
             if not model:
                 raise MeterError("malformed", "the identification is no text")
@@ -139,6 +141,8 @@ class P1Decoder:
                     digits, exponent = scale_of(name, buf, bracket + 1, buf.find(b")", bracket, stop))
                     self._tails[place] = bytes(buf[digits:stop]), exponent
                     text = key
+                elif self._values[place] is None and name and len(name) == 1:
+                    text = key + b"\x00"  # read it each time: DSMR 2.2's value may come with the same line later
             except ValueError as error:
                 if strict:
                     raise MeterError("malformed", "%s: %s" % (key.decode(), error))

@@ -4,6 +4,8 @@
 Every function here takes the line as (buf, start, end) and copies no more than it must.
 """
 
+from binascii import unhexlify
+
 from micropython import const
 
 from wattport.reading import name_of, unit_of
@@ -149,16 +151,23 @@ def time_of(buf, at, end, zone):
                     _two(buf, clock + 2 * step), True if flag == 83 else False if flag == 87 else None)
 
 
+def plain(raw):
+    """A text that is ASCII; ValueError: MicroPython's decode() takes bytes that are no UTF-8 either."""
+    if max(raw) > 126:
+        raise ValueError("no text")
+    return raw.decode()
+
+
 def _text(buf, at, end):
     """Hex digits that spell a text; what is no hex, or no text in hex, stays as it is."""
     raw = bytes(buf[at:end])
     try:
-        spelled = bytes([int(raw[i:i + 2], 16) for i in range(0, len(raw), 2)])
-        if len(raw) % 2 == 0 and all([32 <= byte < 127 for byte in spelled]):
+        spelled = unhexlify(raw)
+        if min(spelled) >= 32 and max(spelled) < 127:
             raw = spelled
     except ValueError:
         pass
-    return raw.decode()
+    return plain(raw)
 
 
 def read(what, name, buf, bracket, end, zone):
@@ -172,7 +181,7 @@ def read(what, name, buf, bracket, end, zone):
         scale = scale_of(name, buf, at, stop)
         return number(buf, at, scale[0], scale[1]) if scale else None
     if what == _WORD:
-        return bytes(buf[at:stop]).decode()
+        return plain(bytes(buf[at:stop]))
     if what == _TEXT:
         return _text(buf, at, stop)
     if what == _IDENTITY:
