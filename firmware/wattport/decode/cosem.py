@@ -17,6 +17,7 @@ _SIZES = {3: 1, 5: 4, 6: 4, 13: 3, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22:
 _SIGNED = (5, 15, 16, 20)
 _OCTETS = 9
 _STRINGS = (10, 12)
+_TEXTS = ("meter_id", "meter_model")
 
 
 class Walker:
@@ -68,10 +69,7 @@ class Walker:
         elif kind in _STRINGS:
             size = self.length()
             at = self._take(size)
-            try:
-                self.items.append(bytes(buf[at:at + size]).decode())
-            except UnicodeError:
-                raise MeterError("malformed", "a text that is none")
+            self.items.append(text_of(buf, at, at + size))
         elif kind == 1 or kind == 2:  # array, structure
             for _ in range(self.length()):
                 self.walk(depth + 1)
@@ -79,6 +77,14 @@ class Walker:
             self.items.append(None)
         else:
             raise MeterError("unsupported", "data of type %d" % kind)
+
+
+def text_of(buf, at, end):
+    """ASCII: MicroPython's decode() takes bytes that are no UTF-8 either."""
+    raw = bytes(buf[at:end])
+    if raw and max(raw) > 126:
+        raise MeterError("malformed", "a text that is none")
+    return raw.decode()
 
 
 def time_of(buf, at, zone, clock):
@@ -169,11 +175,12 @@ class CosemDecoder:
             name = other.get(code) or name_of(code)
             if not name or value is None:
                 continue
-            if isinstance(value, int):
-                value *= scales.get(code >> 8, 0) or scales.get(code >> 8 & 0xFF, 0) or 1
-            elif isinstance(value, tuple):
-                value = bytes(buf[value[0]:value[1]]).decode()
-            reading[name] = value
+            if name in _TEXTS:
+                if isinstance(value, tuple):
+                    value = text_of(buf, *value)
+                reading[name] = str(value)
+            elif isinstance(value, int):
+                reading[name] = value * (scales.get(code >> 8, 0) or scales.get(code >> 8 & 0xFF, 0) or 1)
         if not reading:
             raise MeterError("unsupported", "nothing known is in the list")
         if stamp:

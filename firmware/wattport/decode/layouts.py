@@ -10,26 +10,22 @@ clock   what a clock without deviation shows, see `cosem.time_of`
 
 Kamstrup: "HAN interface, Norway" of the meter's maker: registers in 10 Wh, currents in 0.01 A, voltages in V, power
 factors in 0.01; a clock that stays at standard time all year, without deviation. Swedish meters of type ...BN245 send
-registers in Wh, and so does the Danish list, which starts with the registers and names the meter by 0.0.1.
+registers in Wh. The Danish list starts with the registers and names the meter by 0.0.1; its units are the same.
 """
 
 _KAMSTRUP = {0x1F07: 10, 0x3307: 10, 0x4707: 10, 0x2007: 1000, 0x3407: 1000, 0x4807: 1000,
              0x0D07: 10, 0x2107: 10, 0x3507: 10, 0x4907: 10}
+_WITH_REGISTERS = dict(_KAMSTRUP)
+_WITH_REGISTERS[8] = 10
 _IDENTITY = {0x000005: "meter_id", 0x000001: "meter_id", 0x600101: "meter_model"}
-
-
-def _with(scales, more):
-    scales = dict(scales)
-    scales.update(more)
-    return scales
 
 
 LAYOUTS = (
     {"list": "Kamstrup_V0001", "has": 0x000005, "model": "6841131BN245", "scales": _KAMSTRUP,
      "names": _IDENTITY, "clock": "standard"},
-    {"list": "Kamstrup_V0001", "has": 0x000005, "model": "", "scales": _with(_KAMSTRUP, {8: 10}),
+    {"list": "Kamstrup_V0001", "has": 0x000005, "model": "", "scales": _WITH_REGISTERS,
      "names": _IDENTITY, "clock": "standard"},
-    {"list": "Kamstrup_V0001", "has": 0x000001, "model": "", "scales": _KAMSTRUP,
+    {"list": "Kamstrup_V0001", "has": 0x000001, "model": "", "scales": _WITH_REGISTERS,
      "names": _IDENTITY, "clock": "standard"},
 )
 
