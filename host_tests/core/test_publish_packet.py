@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: MIT
 from wattport.publish.packet import (
-    CONNACK,
-    PINGRESP,
-    PUBACK,
-    PUBLISH,
-    SUBACK,
     Inbox,
     MqttError,
     connack_text,
@@ -13,6 +8,9 @@ from wattport.publish.packet import (
     put_length,
     subscribe,
 )
+
+# 2.2.1
+CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 0x20, 0x30, 0x40, 0x90, 0xD0
 
 
 def message(value):

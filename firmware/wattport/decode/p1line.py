@@ -193,25 +193,19 @@ def read(what, name, buf, bracket, end, zone):
             return time_of(buf, at, stop, zone)
         if what == _PEAK:
             reached = time_of(buf, at, stop, zone)
-            return {"peak_month_w": _watts(buf, parts[1]), "peak_month_time": reached}
+            return {"peak_month_w": watts(buf, parts[1]), "peak_month_time": reached}
         if what == _CHILD or what == _OLD_CHILD:
             return _child(what, buf, parts, time_of(buf, at, stop, zone))
     except (ValueError, IndexError):  # a stamp that is no time: the clock is not set, or no meter is there
         return None
-    found = []
-    for i in range(3 if what == _PEAKS else 2, len(parts), 3 if what == _PEAKS else 2):
-        try:
-            if what == _PEAKS:
-                found.append([time_of(buf, *parts[i + 1], zone), _watts(buf, parts[i + 2])])
-            else:
-                at, stop = parts[i + 1]
-                found.append([time_of(buf, *parts[i], zone), number(buf, at, quantity(buf, at, stop)[0], 0)])
-        except (ValueError, IndexError):
-            continue
-    return found
+    if len(parts) < 4:
+        return []
+    from wattport.decode import p1lists
+    return p1lists.peaks(buf, parts, zone) if what == _PEAKS else p1lists.failures(buf, parts, zone)
 
 
-def _watts(buf, part):
+def watts(buf, part):
+    """Watts of the part b"04.329*kW" of a line; ValueError."""
     stop, exponent = scale_of("peak_month_w", buf, *part) or (part[0], 0)
     return number(buf, part[0], stop, exponent)
 

@@ -8,8 +8,11 @@ from micropython import const
 
 from wattport.crypto.gcm import AesGcm
 from wattport.errors import MeterError
-from wattport.frame.envelope import ENCRYPTED, TAG_SIZE, TITLE_SIZE, length_at
+from wattport.frame.envelope import length_at
 
+_TITLE_SIZE = const(8)
+_TAG_SIZE = const(12)
+_ENCRYPTED = const(0x20)
 _AUTHENTICATED = const(0x10)
 # compression and a key other than the global unicast one
 _UNKNOWN = const(0xC0)
@@ -33,50 +36,49 @@ class Decryptor:
         Without an authentication key Luxembourg's is tried; when the tag does not fit, `plausible(buf, start, end)`
         decides whether the text is one: its own checksum or tag then stands in for the tag.
         """
-        if end - start < 2 or buf[start + 1] != TITLE_SIZE:
+        if end - start < 2 or buf[start + 1] != _TITLE_SIZE:
             raise MeterError("malformed", "the system title has not 8 bytes")
-        size, at = length_at(buf, start + 2 + TITLE_SIZE, end)
+        size, at = length_at(buf, start + 2 + _TITLE_SIZE, end)
         if size < 5:
             raise MeterError("malformed", "the envelope is too short")
         if at + size > end:
             raise MeterError("truncated", "the envelope says %d bytes, %d are there" % (size, end - at))
         security = buf[at]
         stop = at + size
-        if not security & ENCRYPTED or security & _UNKNOWN:
+        if not security & _ENCRYPTED or security & _UNKNOWN:
             raise MeterError("unsupported", "security control %02X" % security)
         if not self._gcm:
-            raise MeterError("no_key", "the meter encrypts and no key is set")
-        self._iv[:TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + TITLE_SIZE]
-        self._iv[TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
+            raise MeterError("no_key", "the meter encrypts, no key is set")
+        self._iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
+        self._iv[_TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
         text = at + 5
         verified = False
         if not security & _AUTHENTICATED:
             self._gcm.crypt(buf, text, stop, self._iv)
-            self._accept(buf, text, stop, plausible, "it decrypts to nothing known: wrong key")
+            self._accept(buf, text, stop, plausible)
         else:
-            stop -= TAG_SIZE
+            stop -= _TAG_SIZE
             if stop < text:
                 raise MeterError("malformed", "the envelope is too short for its tag")
             verified = self._open_tagged(buf, text, stop, security)
             if not verified:
-                if buf.find(bytes(buf[start:start + 2 + TITLE_SIZE]), text, stop) > 0:
+                if buf.find(bytes(buf[start:start + 2 + _TITLE_SIZE]), text, stop) > 0:
                     raise MeterError("truncated", "a new envelope starts inside")
                 if self._auth_key:
-                    raise MeterError("wrong_key", "the tag does not fit: wrong key or authentication key")
+                    raise MeterError("wrong_key", "the tag does not fit")
                 self._gcm.crypt(buf, text, stop, self._iv)
-                self._accept(buf, text, stop, plausible,
-                             "the tag does not fit: wrong key, or an authentication key is needed")
-        self.frame_counter = int.from_bytes(self._iv[TITLE_SIZE:], "big")
+                self._accept(buf, text, stop, plausible)
+        self.frame_counter = int.from_bytes(self._iv[_TITLE_SIZE:], "big")
         return text, stop, verified
 
     def _open_tagged(self, buf, text, stop, security):
         """Some meters leave the additional data out: then the tag proves the encryption key alone."""
         self._aad[0] = security
         self._aad[1:] = self._auth_key or _LUXEMBOURG
-        return (self._gcm.open(buf, text, stop, self._iv, self._aad, TAG_SIZE)
-                or self._gcm.open(buf, text, stop, self._iv, b"", TAG_SIZE))
+        return (self._gcm.open(buf, text, stop, self._iv, self._aad, _TAG_SIZE)
+                or self._gcm.open(buf, text, stop, self._iv, b"", _TAG_SIZE))
 
-    def _accept(self, buf, start, stop, plausible, otherwise):
+    def _accept(self, buf, start, stop, plausible):
         if not plausible(buf, start, stop):
             self._gcm.crypt(buf, start, stop, self._iv)  # back to what it was: another frame may start inside
-            raise MeterError("wrong_key", otherwise)
+            raise MeterError("wrong_key", "it decrypts to nothing known")

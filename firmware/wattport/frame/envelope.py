@@ -10,9 +10,9 @@ from micropython import const
 
 from wattport.errors import MeterError
 
-TITLE_SIZE = 8
-TAG_SIZE = 12
-ENCRYPTED = 0x20
+_TITLE_SIZE = const(8)
+_TAG_SIZE = const(12)
+_ENCRYPTED = const(0x20)
 _UPPER = const(0xDF)
 
 
@@ -51,18 +51,18 @@ class Envelope:
         self.reach = 0
 
     def measure(self, buf, start, end, last):
-        if end - start < 2 + TITLE_SIZE + 1:
-            return -1 if end - start > 1 and buf[start + 1] != TITLE_SIZE else 0
+        if end - start < 2 + _TITLE_SIZE + 1:
+            return -1 if end - start > 1 and buf[start + 1] != _TITLE_SIZE else 0
         # a system title starts with the maker's three letters; two bytes alone turn up in any noise
-        if buf[start + 1] != TITLE_SIZE or not all([65 <= buf[start + i] & _UPPER <= 90 for i in (2, 3, 4)]):
+        if buf[start + 1] != _TITLE_SIZE or not all([65 <= buf[start + i] & _UPPER <= 90 for i in (2, 3, 4)]):
             return -1
         try:
-            size, body = length_at(buf, start + 2 + TITLE_SIZE, end)
+            size, body = length_at(buf, start + 2 + _TITLE_SIZE, end)
         except MeterError:
             return -1
         if size < 0 or body >= end:
             return 0
-        if not buf[body] & ENCRYPTED or size < 5 + TAG_SIZE:
+        if not buf[body] & _ENCRYPTED or size < 5 + _TAG_SIZE:
             return -1
         self.sure = True
         self.reach = body + size - start

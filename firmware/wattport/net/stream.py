@@ -13,7 +13,9 @@ import time
 
 from micropython import const
 
-from wattport.net import dns
+from wattport.modules import forget
+
+NAME_SERVERS = []  # addresses, set by whoever knows the network; without any, what the system says
 
 _POLL_MS = const(20)
 _EVENTS = select.POLLOUT | select.POLLERR | select.POLLHUP
@@ -42,33 +44,8 @@ class Stream(asyncio.StreamReader):
         self.close()
 
 
-def _certificates(pem):
-    """Each certificate of a PEM text in DER: what every build of the TLS library takes."""
-    import binascii
-    found = []
-    for part in pem.split("-----BEGIN CERTIFICATE-----")[1:]:
-        try:
-            found.append(binascii.a2b_base64(part.split("-----END CERTIFICATE-----")[0].strip()))
-        except ValueError:
-            raise StreamError("TLS: the CA certificate is damaged")
-    if not found:
-        raise StreamError("TLS needs the certificate (PEM) of the CA that signed the server's")
-    return found
-
-
-def _context(pem):
-    import tls
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = tls.CERT_REQUIRED
-    for certificate in _certificates(pem):
-        try:
-            context.load_verify_locations(certificate)
-        except (OSError, ValueError):
-            raise StreamError("TLS: the CA certificate is damaged")
-    return context
-
-
-def _left(start, timeout_ms):
+def left(start, timeout_ms):
+    """Milliseconds that are left of a time-out that began at the tick `start`."""
     return timeout_ms - time.ticks_diff(time.ticks_ms(), start)
 
 
@@ -83,23 +60,24 @@ async def _connected(sock, start, timeout_ms):
                 sock.recv(1)  # brings the error itself
                 raise StreamError("refused")
             return
-        if _left(start, timeout_ms) <= 0:
+        if left(start, timeout_ms) <= 0:
             raise StreamError("no answer")
         await asyncio.sleep_ms(_POLL_MS)
 
 
-async def _handshake(sock, start, timeout_ms):
-    """Bring the TLS handshake to its end, which reading does step by step. Raises OSError, ValueError."""
-    while True:
-        if sock.read(1) is not None:
-            raise StreamError("TLS: the server closed the connection or spoke first")
-        # there is a peer's certificate when the handshake is over; a build without this call does it with the
-        # first write
-        if not hasattr(sock, "getpeercert") or sock.getpeercert(True) is not None:
-            return
-        if _left(start, timeout_ms) <= 0:
-            raise StreamError("TLS: no answer")
-        await asyncio.sleep_ms(_POLL_MS)
+async def _address(host, port, timeout_ms):
+    """What connect() of a socket takes. Names are looked up by `dns`, which is forgotten afterwards."""
+    if host.strip("0123456789.") == "" and host.count(".") == 3:
+        return socket.getaddrinfo(host, port)[0][-1]
+    from wattport.net import dns
+    dns.SERVERS = NAME_SERVERS
+    try:
+        return await dns.resolve(host, port, timeout_ms)
+    except dns.ResolveError as error:
+        raise StreamError(str(error))
+    finally:
+        del dns
+        forget("wattport.net.dns")
 
 
 async def connect(host, port, tls_ca=None, timeout_ms=10000):
@@ -108,11 +86,10 @@ async def connect(host, port, tls_ca=None, timeout_ms=10000):
     Raises StreamError, in words; after timeout_ms at the latest.
     """
     start = time.ticks_ms()
-    context = None if tls_ca is None else _context(tls_ca)
-    try:
-        address = await dns.resolve(host, port, timeout_ms)
-    except dns.ResolveError as error:
-        raise StreamError(str(error))
+    if tls_ca is not None:
+        from wattport.net import secure
+        context = secure.context(tls_ca)
+    address = await _address(host, port, timeout_ms)
     plain = sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     done = False
     try:
@@ -123,9 +100,9 @@ async def connect(host, port, tls_ca=None, timeout_ms=10000):
             if error.errno != errno.EINPROGRESS:
                 raise
         await _connected(plain, start, timeout_ms)
-        if context:
+        if tls_ca is not None:
             sock = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-            await _handshake(sock, start, timeout_ms)
+            await secure.handshake(sock, start, timeout_ms)
         done = True
         return Stream(plain, sock)
     except StreamError as error:

@@ -6,6 +6,8 @@ import asyncio
 import network
 from micropython import const
 
+from wattport.net import stream
+
 _TRY_MS = const(20000)
 _LOOK_MS = const(500)
 _PAUSE_MS = const(5000)
@@ -51,6 +53,7 @@ class Wifi:
                 for _ in range(_TRY_MS // _LOOK_MS):
                     await asyncio.sleep_ms(_LOOK_MS)
                     if self.connected:
+                        stream.NAME_SERVERS[:] = [self._station.ifconfig()[3]]
                         self._log("info", "Wi-Fi connected, address %s" % self.address())
                         return
                 self._station.disconnect()

@@ -15,6 +15,13 @@ from wattport.publish import packet
 from wattport.publish.packet import MqttError
 
 TIMEOUT_MS = 10000  # in which a broker answers, takes some bytes of ours, or is gone
+# kinds of packets, 2.2.1
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBACK = const(0x90)
+_PINGRESP = const(0xD0)
+_PINGREQ = b"\xc0\x00"
 _TRIES = const(3)  # of a QoS 1 message before the connection is given up
 _WRITE_POLL_MS = const(10)
 OUT_SIZE = 1440  # one TCP segment: a message that fits leaves in one packet, and Nagle never holds it
@@ -37,7 +44,7 @@ class Client:
         self._inbox = packet.Inbox(self._receive)
         self._lock = asyncio.Lock()
         self._answer = asyncio.Event()  # CONNACK, SUBACK or the PUBACK of `_number`: one is awaited at a time
-        self._expected = packet.CONNACK
+        self._expected = _CONNACK
         self._number = 0
         self._code = 0
         self._ping_answered = True
@@ -62,7 +69,7 @@ class Client:
         number = self._next_number()
         for again in range(_TRIES):
             async with self._lock:
-                self._expect(packet.PUBACK)
+                self._expect(_PUBACK)
                 await self._write_message(topic, payload, 5 if again else 1, retain, number)
             if await self._answered(TIMEOUT_MS // 2):
                 return
@@ -71,7 +78,7 @@ class Client:
     async def subscribe(self, topics):
         """Ask for topics with QoS 0, for on_message. False when the broker does not grant the first one."""
         number = self._next_number()
-        self._expect(packet.SUBACK)
+        self._expect(_SUBACK)
         await self._send(packet.subscribe(number, topics))
         if not await self._answered(TIMEOUT_MS):
             raise self._fail(MqttError("no SUBACK from the broker"))
@@ -165,7 +172,7 @@ class Client:
         while True:
             await asyncio.sleep_ms(interval_ms - wait_ms)
             self._ping_answered = False
-            await self._send(packet.PINGREQ)
+            await self._send(_PINGREQ)
             await asyncio.sleep_ms(wait_ms)
             if not self._ping_answered:
                 raise MqttError("the broker does not answer a ping")
@@ -184,22 +191,22 @@ class Client:
 
     def _receive(self, kind, length):
         body = self._inbox.body
-        if kind == packet.PINGRESP:
+        if kind == _PINGRESP:
             self._ping_answered = True
-        elif kind & 0xF0 == packet.PUBLISH:
-            if self._expected == packet.CONNACK:
+        elif kind & 0xF0 == _PUBLISH:
+            if self._expected == _CONNACK:
                 raise MqttError("malformed start: a message before CONNACK")
             found = self._inbox.message(length)
             if found and self._on_message:
                 self._on_message(found[0], found[1], bool(kind & 1))
         elif kind != self._expected:
-            if kind == packet.CONNACK or self._expected == packet.CONNACK:
+            if kind == _CONNACK or self._expected == _CONNACK:
                 raise MqttError("malformed packet from the broker: 0x%02x out of turn" % kind)
-        elif kind == packet.CONNACK:
+        elif kind == _CONNACK:
             if body[1]:  # raised here: the broker closes at once, which must not become the reason
                 raise MqttError(packet.connack_text(body[1]))
             self._expected = 0
             self._answer.set()
         elif body[0] << 8 | body[1] == self._number:  # a late one for an earlier message says nothing
-            self._code = body[2] if kind == packet.SUBACK else 0
+            self._code = body[2] if kind == _SUBACK else 0
             self._answer.set()

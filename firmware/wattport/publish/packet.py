@@ -3,13 +3,11 @@
 
 from micropython import const
 
-CONNACK = const(0x20)
-PUBLISH = const(0x30)
-PUBACK = const(0x40)
-SUBACK = const(0x90)
-PINGRESP = const(0xD0)
-
-PINGREQ = b"\xc0\x00"
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBACK = const(0x90)
+_PINGRESP = const(0xD0)
 
 _TEXT_LIMIT = const(65535)  # 1.5.3: a string's length is two bytes
 _TYPE, _LENGTH, _BODY = const(0), const(1), const(2)
@@ -88,7 +86,7 @@ def publish_head(buf, topic, size, qos, retain, number=0):
     rest = 2 + len(topic) + (2 if qos else 0)
     if rest + 5 > len(buf):
         raise ValueError("topic too long")
-    buf[0] = PUBLISH | qos << 1 | (1 if retain else 0)
+    buf[0] = _PUBLISH | qos << 1 | (1 if retain else 0)
     at = put_length(buf, 1, rest + size)
     buf[at] = len(topic) >> 8
     buf[at + 1] = len(topic) & 0xFF
@@ -153,18 +151,18 @@ class Inbox:
     def _check_kind(self):
         """2.2.1 and 2.2.2: the types a broker sends, with the flags they have."""
         kind = self._kind
-        if kind & 0xF0 == PUBLISH:
+        if kind & 0xF0 == _PUBLISH:
             if kind & 0x06 == 0x06:
                 raise MqttError("malformed packet from the broker: QoS 3")
-        elif kind not in (CONNACK, PUBACK, SUBACK, PINGRESP):
+        elif kind not in (_CONNACK, _PUBACK, _SUBACK, _PINGRESP):
             raise MqttError("not an MQTT broker: unexpected byte 0x%02x" % kind)
 
     def _check_length(self):
         kind, length = self._kind, self._length
-        if kind in (CONNACK, PUBACK):
+        if kind in (_CONNACK, _PUBACK):
             good = length == 2
         else:
-            good = length == 0 if kind == PINGRESP else length > 2
+            good = length == 0 if kind == _PINGRESP else length > 2
         if not good:
             raise MqttError("malformed packet from the broker: 0x%02x with %d bytes" % (kind, length))
 

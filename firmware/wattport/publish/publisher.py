@@ -7,11 +7,11 @@ queue, a few. Home Assistant's discovery is imported while it has something to s
 
 import asyncio
 import random
-import sys
 import time
 
 from micropython import const
 
+from wattport.modules import forget
 from wattport.net import stream
 from wattport.publish import mqtt, payload
 
@@ -37,8 +37,7 @@ def _after(ms):
 class Publisher:
     """settings: the group `mqtt`, complete; log(level, text), level "info", "warning" or "error".
 
-    `status` is for /health. `backlog` may be set to an object with peek() -> dict or None and done(): its
-    records go to /halfhour one by one, done() is called when the broker has one; poke() tells of a new one.
+    `status` is for /health.
     """
 
     def __init__(self, settings, device_id, version, log=print):
@@ -49,7 +48,6 @@ class Publisher:
         self._prefix = payload.safe_topic(settings["discovery_prefix"], "homeassistant")
         self._log = log
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
-        self.backlog = None
         self._wake = asyncio.Event()
         self._out = bytearray(mqtt.OUT_SIZE)
         self._reading = self._raw = self._health = None  # the newest, not sent yet
@@ -91,10 +89,6 @@ class Publisher:
             self._alerts.pop(0)
             self.status["dropped"] += 1
         self._alerts.append(alert)
-        self._wake.set()
-
-    def poke(self):
-        """There is something in the backlog."""
         self._wake.set()
 
     # ---- sending
@@ -169,8 +163,9 @@ class Publisher:
                 else:
                     self.status["dropped"] += 1
                 raise
-            self._seen_reading = reading
-            self._look = True
+            if settings["discovery"] and _has_news(reading, self._announced):
+                self._seen_reading = reading
+                self._look = True
             if settings["interval_s"]:
                 self._holding = True
                 self._due = _after(settings["interval_s"] * 1000)
@@ -182,13 +177,14 @@ class Publisher:
         elif self._health is not None:
             health, self._health = self._health, None
             await self._publish(client, "/health", health, settings["qos"], settings["retain"])
-            self._seen_health = health
-            self._look = True
+            if settings["discovery"]:
+                self._seen_health = health
+                self._look = True
         elif self._raw is not None:
             frame, self._raw = self._raw, None
             await client.publish(self.base + "/raw", frame, settings["qos"])
             self.status["published"] += 1
-        elif not await self._send_backlog(client):
+        else:
             return settings["discovery"] and await self._send_config(client)
         return True
 
@@ -201,14 +197,6 @@ class Publisher:
             return
         await client.publish(self.base + name, value, qos, retain)
         self.status["published"] += 1
-
-    async def _send_backlog(self, client):
-        record = self.backlog.peek() if self.backlog else None
-        if record is None:
-            return False
-        await self._publish(client, "/halfhour", record, 1, False)
-        self.backlog.done()
-        return True
 
     async def _rest(self):
         """Until there is something new or the next thing is due."""
@@ -273,10 +261,7 @@ class Publisher:
             self._configs = None
             self._look = True  # for what came meanwhile
             # what it brought in is 8 KB that nobody needs until the next new field
-            sys.modules.pop("wattport.publish.discovery", None)
-            package = sys.modules["wattport.publish"]
-            if hasattr(package, "discovery"):
-                del package.discovery
+            forget("wattport.publish.discovery")
             return True
         await client.publish(topic, text, 1, True)
         self._probe = topic
@@ -286,6 +271,7 @@ class Publisher:
     def _new_configs(self):
         """An iterator of the messages for fields not announced yet, or None (then without the import)."""
         reading, health, announced = self._seen_reading, self._seen_health, self._announced
+        self._seen_reading = None  # another one comes if it has news
         if reading is not None and _has_news(reading, announced):
             from wattport.publish import discovery
             return discovery.of_reading(self._about, reading, announced)

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""Modules that are needed now and then: imported, used, and forgotten, so that their heap is free in between."""
+
+import sys
+
+
+def forget(name):
+    """Let go of the module called `name` ("wattport.net.dns"); what still refers to its functions keeps those."""
+    sys.modules.pop(name, None)
+    package, _, module = name.rpartition(".")
+    package = sys.modules.get(package)
+    if package and hasattr(package, module):
+        delattr(package, module)

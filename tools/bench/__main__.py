@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: every budget that can be measured on this machine, one JSON object a line:
+
+    {"name": "decode.dsmr5.cpython", "value": 88.1, "unit": "us", "budget": 98.8, "ok": true}
+
+Times are compared within one run, never with those of another day: this machine may be noisy. Instructions and bytes
+are exact. A budget of null means that there is none.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tools import cpython, meters
+from tools.compile import ARCHITECTURES, BUILD, RUNTIMES, compile_file, compile_tree, micropython
+from tools.machine_code import ARCHITECTURES as CHIPS
+from tools.machine_code import Module
+from tools.paths import FIRMWARE
+
+cpython.install()
+
+from tools.bench import stopwatch  # noqa: E402
+from wattport.crypto import crc, ghash  # noqa: E402
+from wattport.crypto.aes import Aes  # noqa: E402
+
+KEY = bytes(range(16))
+# family → (key or None, the peer that reads it, how much faster we mean to be)
+FAMILIES = {"dsmr5": (None, "dsmr-parser", 5), "dsmr2": (None, None, 0), "be": (None, None, 0), "lu": (KEY, None, 0),
+            "kamstrup": (None, "amshan", 8)}
+TELEGRAMS = 40
+START = 1_760_000_000
+CLOCK = 250_000_000  # instructions a second, the clock of the budgets
+KIB = 1024
+HEAP = "136k"
+ALLOCATION = 4096
+HEAP_FOUNDATION = 60 * KIB
+HEAP_APP = 40 * KIB
+SLOT = 200 * KIB
+
+
+def show(name, value, unit, budget=None, more=False):
+    """`more`: the value should be at least the budget, not at most."""
+    good = None if budget is None else value >= budget if more else value <= budget
+    rounded = [round(number, 1) if isinstance(number, float) else number for number in (value, budget)]
+    print(json.dumps({"name": name, "value": rounded[0], "unit": unit, "budget": rounded[1], "ok": good}), flush=True)
+
+
+def best(work, count):
+    """Microseconds of one of `count` pieces of work, the best of some rounds."""
+    found = []
+    for _ in range(stopwatch.ROUNDS):
+        start = time.perf_counter()
+        work()
+        found.append((time.perf_counter() - start) / count * 1e6)
+    return min(found)
+
+
+def peer(name, frames):
+    if name == "dsmr-parser":
+        from dsmr_parser import telegram_specifications
+        from dsmr_parser.parsers import TelegramParser
+        parser = TelegramParser(telegram_specifications.V5)
+        texts = [frame.decode() for frame in frames]
+        return best(lambda: [parser.parse(text) for text in texts], len(texts))
+    from han import autodecoder, hdlc
+    decoder = autodecoder.AutoDecoder()
+
+    def play():
+        for frame in frames:
+            for message in hdlc.HdlcFrameReader(False).read(frame):
+                if decoder.decode_message(message) is None:
+                    raise ValueError("amshan did not decode it")
+    return best(play, len(frames))
+
+
+def decoding(folder):
+    for family, (key, other, factor) in FAMILIES.items():
+        meter = meters.make(family, seed=1, start=START, key=key)
+        frames = [meter.next()[0] for _ in range(TELEGRAMS)]
+        path = folder / family
+        path.write_bytes(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))
+        budget = None
+        if other:
+            theirs = peer(other, frames)
+            show("decode.%s.%s" % (family, other), theirs, "us")
+            budget = theirs / factor
+        show("decode.%s.cpython" % family, stopwatch.measure(path, key.hex() if key else "")[0], "us", budget)
+        for runtime in RUNTIMES:
+            words, environment = micropython(runtime, heap="2m")
+            printed = subprocess.run([*words, stopwatch.__file__, str(path), key.hex() if key else ""],
+                                     env=environment, capture_output=True, text=True, check=True).stdout
+            passed, allocated = json.loads(printed)
+            show("decode.%s.%s" % (family, runtime), passed, "us", budget if runtime == "micropython" else None)
+            if runtime == "micropython32":
+                show("alloc.%s.%s" % (family, runtime), allocated, "bytes", ALLOCATION)
+
+
+def kernels():
+    """Executed instructions for one KiB, the same in every run."""
+    data = bytearray(i * 7 & 0xFF for i in range(KIB))
+    hasher = ghash.Ghash(KEY)
+    aes = Aes(KEY)
+    calls = {  # module, kernel → arguments for one KiB
+        ("crc", "crc16_update"): (0, 0, data, KIB, *crc._tables_of(0xA001)),
+        ("ghash", "ghash_update"): (hasher._table, ghash._REDUCTIONS, hasher.y, data, 0, KIB),
+        ("gcm", "ctr_fill"): (bytearray(KIB), bytes(12), 2, KIB),
+        ("gcm", "xor_into"): (0, data, 0, bytes(KIB), KIB),
+        ("aes", "aes128_encrypt"): (aes._te, aes._rk, data, data, KIB),
+    }
+    for arch in CHIPS:
+        found = {}
+        for (module, kernel), arguments in calls.items():
+            path = FIRMWARE / "wattport" / "crypto" / (module + ".py")
+            found[kernel] = Module(path, arch).count(kernel, *arguments)
+            show("crypto.%s.%s" % (kernel, arch), found[kernel], "instructions/KiB",
+                 CLOCK // 5000 if module == "crc" else None)
+        # sums of kernels: the chip's own AES and the few lines of Python around them are not in it
+        parts = found["ghash_update"] + found["ctr_fill"] + found["xor_into"]
+        show("crypto.gcm_chip_aes." + arch, parts, "instructions/KiB", CLOCK // 500)
+        show("crypto.gcm." + arch, parts + found["aes128_encrypt"], "instructions/KiB", CLOCK // 250)
+
+
+def microdot(arch):
+    """A folder with the pinned microdot, compiled as it is."""
+    import microdot as package
+    target = BUILD / "vendor" / arch / "microdot.mpy"
+    source = Path(package.__file__).with_name("microdot.py")
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        compile_file(source, target, arch, rename=False)
+    return target.parent
+
+
+def heap(folder):
+    meter = meters.make("lu", seed=1, start=START, key=KEY)
+    path = folder / "stream"
+    path.write_bytes(b"".join(meter.next()[0] for _ in range(20)))
+    top = compile_tree("x86")
+    program, _ = RUNTIMES["micropython32"]
+    scene = Path(__file__).with_name("scene.py")
+    # started in the folder of the modules: their paths count too, and are short on the chip
+    done = subprocess.run(
+        [str(program), "-X", "heapsize=" + HEAP, str(scene), str(path)], cwd=top, capture_output=True, text=True,
+        env={"MICROPYPATH": ".:%s:.frozen" % microdot("x86")})
+    show("heap.foundation.micropython32", int(done.stdout.split()[-1]) if done.returncode == 0 else 0, "bytes",
+         HEAP_FOUNDATION, more=True)
+
+
+def sizes():
+    for arch in ARCHITECTURES[2:]:
+        top = compile_tree(arch)
+        show("size.slot" if arch == ARCHITECTURES[2] else "size.slot.%s" % arch,
+             sum(file.stat().st_size for file in top.rglob("*.mpy")), "bytes", SLOT)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        decoding(Path(folder))
+        kernels()
+        heap(Path(folder))
+        sizes()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
