@@ -11,14 +11,15 @@ def _value(buf, at, end):
     stop, _, _ = p1line.quantity(buf, at, end)
     dot = buf.find(b".", at, stop)
     places = stop - dot - 1 if dot >= 0 else 0
-    unit = bytes(buf[stop:end]).decode().lstrip("*")
+    text = p1line.plain(bytes(buf[at:end])) if end > at else ""
+    unit = text[stop - at + 1:]
     try:
-        if stop == at:
-            raise ValueError("no digit")
+        if stop < end and buf[stop] != 42:
+            raise ValueError("a stamp or a text")
         whole = int(bytes(buf[at:stop]).replace(b".", b""))
         return [whole, -places, unit]
     except ValueError:
-        return bytes(buf[at:end]).decode()
+        return text
 
 
 def of_text(buf, start, end):
@@ -31,7 +32,7 @@ def of_text(buf, start, end):
         if bracket >= 0:
             try:
                 values = [_value(buf, a, b) for a, b in p1line.groups(buf, bracket, stop)]
-                found[bytes(buf[at:bracket]).decode()] = values[0] if len(values) == 1 else values
+                found[p1line.plain(bytes(buf[at:bracket]))] = values[0] if len(values) == 1 else values
             except ValueError:
                 pass
         at = stop
