@@ -53,9 +53,10 @@ class Zone:
         start, end = self._change(year, self._start), self._change(year, self._end)
         return start <= local < end if start < end else not end <= local < start
 
-    def utc(self, year, month, day, hour, minute, second, summer=None):
-        """UTC of a wall clock; `summer` True or False when the meter says it, None to go by the rule."""
+    def utc(self, year, month, day, hour, minute, second, summer=None, later=False):
+        """UTC of a wall clock; `summer` True or False when the meter says it, None to go by the rule. Of the hour that
+        comes twice the rule takes the first, or the second one if `later`."""
         local = seconds(year, month, day, hour, minute, second)
         if summer is None:
-            summer = self._summer_at(local, year)
+            summer = self._summer_at(local, year) and (not later or self._summer_at(local + 3600, year))
         return local - (self.summer if summer else self.standard)

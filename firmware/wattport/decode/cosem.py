@@ -114,7 +114,7 @@ def time_of(buf, at, zone, clock):
             return zone.utc(*fields, False)
         if status != 0xFF and status & 0x80:
             return zone.utc(*fields, True)
-        return zone.utc(*fields, None)
+        return zone.utc(*fields, None, status != 0xFF)
     except ValueError:
         return None
 
