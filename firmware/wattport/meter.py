@@ -127,7 +127,7 @@ class Meter:
                 return self._text_size(buf, start, stop) > 0
             except MeterError:
                 return False
-        return (stop - start > 6 and buf[start] == _NOTIFICATION and buf[start + 5] in (0, 12)
+        return (stop - start > 18 and buf[start] == _NOTIFICATION and buf[start + 5] in (0, 12)
                 and buf[start + 6 + buf[start + 5]] in (1, 2))
 
     def _text_size(self, buf, at, stop):
