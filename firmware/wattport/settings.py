@@ -29,7 +29,7 @@ def _whole(least, most):
 
 
 def _one_of(*choices):
-    return (lambda value: value in choices), "one of " + ", ".join([str(choice) for choice in choices])
+    return (lambda value: value in choices and type(value) is type(choices[0])), "one of " + ", ".join([str(choice) for choice in choices])
 
 
 def _is_key(value):
