@@ -12,8 +12,8 @@ from wattport.reading import name_of, settle
 
 _DEEPEST = 6
 _MOST_ITEMS = 200
-# fixed sizes of A-XDR types: boolean, int32, uint32, int8, int16, uint8, uint16, int64, uint64, enum, date, time
-_SIZES = {3: 1, 5: 4, 6: 4, 13: 3, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
+# fixed sizes of A-XDR types: boolean, int32, uint32, bcd, int8, int16, uint8, uint16, int64, uint64, enum
+_SIZES = {3: 1, 5: 4, 6: 4, 13: 1, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
 _SIGNED = (5, 15, 16, 20)
 _OCTETS = 9
 _STRINGS = (10, 12)
