@@ -265,8 +265,10 @@ def test_half_an_envelope_then_a_whole_one():
         for auth_key in (None, AUTH):
             heard = Heard(KEY, auth_key).feed(frame[:cut] + frame).flush().consistent()
             # seen for what it is where the new one's title stands inside of the old one's text
-            seen = 18 <= cut < len(frame) - 22
-            assert heard.watts == [5] and heard.errors == ["truncated" if seen else "wrong_key"], (cut, heard.errors)
+            errors = ["truncated" if 18 <= cut < len(frame) - 22 else "wrong_key"]
+            if cut >= len(frame) - 12 and not auth_key:
+                errors = []  # nothing was lost but a tag that nobody could check
+            assert heard.watts == [5] and heard.errors == errors, (cut, heard.errors)
             heard = Heard(KEY, auth_key).feed(frame[:cut]).flush().feed(frame)
             assert heard.watts == [5] and heard.errors == ["truncated"], (cut, heard.errors)
 
