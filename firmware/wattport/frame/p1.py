@@ -7,10 +7,13 @@ The CRC is CRC-16/ARC from "/" to "!" in four hex digits. DSMR 2.2 and 3 have no
 (1-3:0.2.8, DSMR 4 and later) must have one.
 """
 
+from micropython import const
+
 from wattport.crypto.crc import crc16_arc
 from wattport.errors import MeterError
 
 _LINE_ENDS = b"\r\n"
+_LONGEST_IDENTIFICATION = const(64)
 # DSMR 2.2's last object: a stored telegram that ends here lost nothing but its "!"
 _LAST_OBJECT = b":24.4.0("
 
@@ -43,6 +46,12 @@ class P1:
                 at += 1
             if at < start + 4:
                 return 0
+            # noise and ciphertext have such starts too, but hardly a line of text behind them
+            at = buf.find(b"\n", start, min(end, start + _LONGEST_IDENTIFICATION))
+            if at < 0:
+                return 0 if end < start + _LONGEST_IDENTIFICATION else -1
+            if max(buf[start:at]) > 126:
+                return -1
             self.sure = True
             self._seen = 4
         while True:
