@@ -61,6 +61,7 @@ class Health:
 
     def report(self):
         """The dict; the longest stall of the meter task starts anew with each report."""
+        gc.collect()  # what is free, not what happens to be left
         counters = self._meter.counters
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
         return {

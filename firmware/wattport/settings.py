@@ -29,7 +29,9 @@ def _whole(least, most):
 
 
 def _one_of(*choices):
-    return (lambda value: value in choices and type(value) is type(choices[0])), "one of " + ", ".join([str(choice) for choice in choices])
+    def check(value):
+        return value in choices and type(value) is type(choices[0])
+    return check, "one of " + ", ".join([str(choice) for choice in choices])
 
 
 def _is_key(value):

@@ -7,22 +7,29 @@ Times are compared within one run, never with those of another day: this machine
 are exact. A budget of null means that there is none.
 """
 
+import asyncio
 import json
+import logging
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from amqtt.client import ConnectError, MQTTClient
+
 from tools import cpython, meters
 from tools.compile import ARCHITECTURES, BUILD, RUNTIMES, compile_file, compile_tree, micropython
 from tools.machine_code import ARCHITECTURES as CHIPS
 from tools.machine_code import Module
-from tools.paths import FIRMWARE
+from tools.paths import FIRMWARE, PROGRAMS
 
 cpython.install()
 
+from tools import dongle  # noqa: E402
 from tools.bench import stopwatch  # noqa: E402
+from tools.run import free_port  # noqa: E402
 from wattport.crypto import crc, ghash  # noqa: E402
 from wattport.crypto.aes import Aes  # noqa: E402
 
@@ -148,6 +155,76 @@ def heap(folder):
          HEAP_FOUNDATION, more=True)
 
 
+class House:
+    """The running application under the 32-bit port, a broker, a listener, and the wire in the meter port."""
+
+    def __init__(self, folder, family, key):
+        self.meter = meters.make(family, seed=1, start=START, key=key)
+        port = free_port()
+        # Home Assistant's discovery borrows some 10 KB while it is sent, once; here the heap is that of the years after
+        settings = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False},
+                    "meter": {"key": key.hex()} if key else {}}
+        state = folder / ("state-" + family)
+        state.mkdir()
+        (state / "settings.json").write_text(json.dumps(settings))
+        self.topic = "wattport/%s/" % dongle.prepare(state)
+        self.wire = socket.create_server(("127.0.0.1", 0))
+        words, environment = dongle.command("tcp:127.0.0.1:%d" % self.wire.getsockname()[1], state,
+                                            self.topic.split("/")[1], "micropython32", heap=HEAP)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.processes = [subprocess.Popen([str(PROGRAMS / "mosquitto"), "-p", str(port)], **quiet),
+                          subprocess.Popen(words, env=environment, cwd=state, **quiet)]
+        self.port = port
+
+    async def live(self, telegrams, pause_s):
+        """([milliseconds from a telegram's last byte to its message], the health after 5 s)."""
+        client = MQTTClient(config={"auto_reconnect": False, "connection_timeout": 5})
+        for _ in range(50):
+            try:
+                await client.connect("mqtt://127.0.0.1:%d/" % self.port)
+                break
+            except (ConnectError, OSError):
+                await asyncio.sleep(0.1)
+        await client.subscribe([(self.topic + "#", 0)])
+        line, _ = await asyncio.get_running_loop().sock_accept(self.wire)
+        health, delays = None, []
+        while (await client.deliver_message()).topic != self.topic + "state":
+            pass
+        for _ in range(telegrams):
+            line.sendall(self.meter.next()[0])
+            sent = time.perf_counter()
+            while True:
+                message = await asyncio.wait_for(client.deliver_message(), 20)
+                if message.topic == self.topic + "reading":
+                    delays.append((time.perf_counter() - sent) * 1000)
+                    break
+                if message.topic == self.topic + "health":
+                    health = json.loads(message.data)
+            await asyncio.sleep(pause_s)
+        await client.disconnect()
+        return delays, health
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.wire.close()
+
+
+def application(folder):
+    """The whole application: heap, the way from the wire to the broker, the longest stall of the meter task."""
+    for family, key in (("dsmr5", None), ("lu", KEY)):
+        house = House(folder, family, key)
+        house.wire.setblocking(False)
+        try:
+            delays, health = asyncio.run(house.live(40, 0.2))
+        finally:
+            house.close()
+        show("heap.app_%s.micropython32" % family, health["heap_free"], "bytes", HEAP_APP, more=True)
+        show("latency.%s.micropython32" % family, sorted(delays)[len(delays) // 2], "ms", 100)
+        show("stall.%s.micropython32" % family, health["stall_ms"], "ms", 50)
+
+
 def sizes():
     for arch in ARCHITECTURES[2:]:
         top = compile_tree(arch)
@@ -156,10 +233,12 @@ def sizes():
 
 
 def main():
+    logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         decoding(Path(folder))
         kernels()
         heap(Path(folder))
+        application(Path(folder))
         sizes()
 
 

@@ -2,12 +2,15 @@
 """Runs under MicroPython: the foundation's heap. An encrypted meter decoded, MQTT made ready, microdot imported; prints
 the bytes that are free. Written with few names of its own: each would count."""
 
-import asyncio  # noqa: F401
 import gc
-import sys
 
-from wattport import settings
-from wattport.modules import forget
+gc.threshold(8192)  # as main.py
+
+import asyncio  # noqa: E402, F401
+import sys  # noqa: E402
+
+from wattport import settings  # noqa: E402
+from wattport.modules import forget  # noqa: E402
 
 document = settings.check({"mqtt": {"host": "127.0.0.1"}, "meter": {"protocol": "encrypted"}})
 del settings

@@ -141,7 +141,7 @@ class P1Decoder:
                     digits, exponent = scale_of(name, buf, bracket + 1, buf.find(b")", bracket, stop))
                     self._tails[place] = bytes(buf[digits:stop]), exponent
                     text = key
-                elif self._values[place] is None and name and len(name) == 1:
+                elif self._values[place] is None and key.endswith(b":24.3.0("):
                     text = key + b"\x00"  # read it each time: DSMR 2.2's value may come with the same line later
             except ValueError as error:
                 if strict:
