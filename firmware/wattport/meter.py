@@ -41,7 +41,8 @@ class Counters:
 
 
 class Meter:
-    """`feed` bytes in; `on_reading(reading, family)` and `on_error(error, frame)` come out.
+    """`feed` bytes in; `on_reading(reading, family)` and `on_error(error, frame)` come out; `frame` holds only until
+    `on_error` returns.
 
     key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC" or
     "encrypted". `on_frame(bytes)`, if given, hears every whole frame as it came.
@@ -74,7 +75,7 @@ class Meter:
 
     def _error(self, error, buf, start, end):
         self.counters.errors[error.kind] += 1
-        self._on_error(error, bytes(memoryview(buf)[start:end]))
+        self._on_error(error, memoryview(buf)[start:end])
 
     def _frame(self, protocol, buf, start, end):
         if self._on_frame:

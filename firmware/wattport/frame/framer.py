@@ -93,8 +93,8 @@ class Framer:
     def _report(self, error, size):
         start = self._start
         if start >= self._blamed:
-            self._on_error(error, self._buf, start, min(start + size, self._end))
             self._blamed = start + size
+            self._on_error(error, self._buf, start, min(start + size, self._end))
 
     def _skip(self):
         """Give up the byte at the start."""
