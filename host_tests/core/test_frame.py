@@ -265,6 +265,28 @@ def test_an_exception_of_the_receiver_does_not_bring_the_same_frame_again():
     assert seen == [bare(first), bare(second)]
 
 
+def test_an_exception_while_an_error_is_told_does_not_tell_it_again():
+    for bad in (spoilt(p1(), 30), spoilt(hdlc(), 12), b"/TST5\r\n" + b"." * 2000):
+        told, frames = [], []
+
+        def trip(error, buf, start, end, told=told):
+            told.append(error.kind)
+            raise MemoryError
+
+        framer = Framer([P1(), Hdlc()], lambda protocol, buf, start, end, frames=frames: frames.append(end), trip, 512)
+        data = bad + hdlc()
+        for at in range(0, len(data), 10):
+            part = data[at:at + 10]
+            try:
+                framer.feed(part, len(part))
+            except MemoryError:
+                pass
+        assert len(told) == 1, told
+        framer.flush()
+        framer.feed(hdlc(), len(hdlc()))
+        assert frames
+
+
 # -- P1 -------------------------------------------------------------------------------------------------------
 
 def test_the_crc_may_be_written_in_lower_case():

@@ -78,7 +78,7 @@ class Heard:
         self.families.append(family)
 
     def _error(self, error, frame):
-        assert isinstance(frame, bytes) and frame and error.detail
+        assert len(frame) and error.detail
         self.errors.append(error.kind)
 
     def feed(self, data):
