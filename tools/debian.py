@@ -3,11 +3,12 @@
 
     python3 -m tools.debian .build/debian
 
-leaves `bin/micropython` (x64), `bin/micropython32` (i386), `bin/mosquitto`, `bin/qemu-xtensa` and
-`bin/qemu-riscv32` there. A `micropython` of 1.25 or newer in PATH is used as it is. Standard library only: this runs
+leaves `bin/micropython` (64 bits), `bin/micropython32` (i386), `bin/mosquitto`, `bin/qemu-xtensa` and
+`bin/qemu-riscv32` there; on a Raspberry Pi only the first. A `micropython` of 1.25 or newer in PATH is used as it is. Standard library only: this runs
 before there is a virtual environment.
 """
 
+import platform
 import re
 import shutil
 import subprocess
@@ -19,14 +20,21 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LOADER = {
     "amd64": "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
     "i386": "usr/lib/i386-linux-gnu/ld-linux.so.2",
+    "arm64": "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
+    "armhf": "usr/lib/arm-linux-gnueabihf/ld-linux-armhf.so.3",
 }
-# program name → (architecture, package, path inside the package)
+# machine → program name → (architecture, package, path inside the package)
 PROGRAMS = {
-    "micropython": ("amd64", "micropython", "usr/bin/micropython"),
-    "micropython32": ("i386", "micropython", "usr/bin/micropython"),
-    "mosquitto": ("amd64", "mosquitto", "usr/sbin/mosquitto"),
-    "qemu-xtensa": ("amd64", "qemu-user", "usr/bin/qemu-xtensa"),
-    "qemu-riscv32": ("amd64", "qemu-user", "usr/bin/qemu-riscv32"),
+    "x86_64": {
+        "micropython": ("amd64", "micropython", "usr/bin/micropython"),
+        "micropython32": ("i386", "micropython", "usr/bin/micropython"),
+        "mosquitto": ("amd64", "mosquitto", "usr/sbin/mosquitto"),
+        "qemu-xtensa": ("amd64", "qemu-user", "usr/bin/qemu-xtensa"),
+        "qemu-riscv32": ("amd64", "qemu-user", "usr/bin/qemu-riscv32"),
+    },
+    # a Raspberry Pi: enough to run the firmware with a cable in the meter's port, not for the tests
+    "aarch64": {"micropython": ("arm64", "micropython", "usr/bin/micropython")},
+    "armv7l": {"micropython": ("armhf", "micropython", "usr/bin/micropython")},
 }
 MINIMUM = (1, 25)
 
@@ -49,8 +57,8 @@ def mirror():
     for url in re.findall(r"https?://\S+", re.sub(r"#.*", "", text)):
         if re.search(r"/debian/?$", url):
             return url
-    raise SetupError("no Debian mirror in /etc/apt: is this Debian? Otherwise put `micropython` (1.25 or newer), "
-                     "`micropython32`, `mosquitto`, `qemu-xtensa` and `qemu-riscv32` into PATH yourself.")
+    raise SetupError("no Debian mirror in /etc/apt: is this Debian? Otherwise put %s into PATH yourself, `micropython` "
+                     "in version 1.25 or newer." % ", ".join(PROGRAMS[platform.machine()]))
 
 
 def fetch(folder, arch, packages):
@@ -90,7 +98,12 @@ def install(folder):
     folder = Path(folder).resolve()
     (folder / "bin").mkdir(parents=True, exist_ok=True)
     wanted = {}
-    for name, (arch, package, path) in PROGRAMS.items():
+    programs = PROGRAMS.get(platform.machine())
+    if not programs:
+        raise SetupError("this is a machine of the kind %s; MicroPython is unpacked on %s"
+                         % (platform.machine(), ", ".join(PROGRAMS)))
+    interpreters = [name for name in programs if name.startswith("micropython")]
+    for name, (arch, package, path) in programs.items():
         found = shutil.which(name)
         if found and (name != "micropython" or recent(found)):
             link = folder / "bin" / name
@@ -98,28 +111,28 @@ def install(folder):
             link.symlink_to(found)
         else:
             wanted.setdefault(arch, {})[name] = (package, path)
-    for arch, programs in wanted.items():
+    for arch, missing in wanted.items():
         for tool in ("apt-get", "dpkg"):
             if not shutil.which(tool):
                 raise SetupError("%s is missing; install %s yourself and put it into PATH"
-                                 % (tool, ", ".join(programs)))
-        print("unpacking %s (%s) from Debian %s" % (", ".join(programs), arch, SUITE), flush=True)
-        fetch(folder, arch, sorted({package for package, _ in programs.values()}))
+                                 % (tool, ", ".join(missing)))
+        print("unpacking %s (%s) from Debian %s" % (", ".join(missing), arch, SUITE), flush=True)
+        fetch(folder, arch, sorted({package for package, _ in missing.values()}))
         libraries = folder / arch / Path(LOADER[arch]).parent
         for emulator in (folder / arch).glob("usr/bin/qemu-*"):  # half a gigabyte for machines nobody asked for
-            if emulator.name not in programs:
+            if emulator.name not in missing:
                 emulator.unlink()
-        for name, (_, path) in programs.items():
+        for name, (_, path) in missing.items():
             wrapper = folder / "bin" / name
             wrapper.unlink(missing_ok=True)
             wrapper.write_text('#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n'
                                % (folder / arch / LOADER[arch], libraries, folder / arch / path))
             wrapper.chmod(0o755)
-    for name in ("micropython", "micropython32"):
+    for name in interpreters:
         if not recent(str(folder / "bin" / name)):
             raise SetupError("%s was unpacked but does not run here as MicroPython 1.25 or newer "
-                             "(an x86-64 Linux that may run i386 programs is needed)" % name)
-    for arch in LOADER:
+                             "(an x86-64 Linux has to be able to run i386 programs)" % name)
+    for arch in wanted:
         shutil.rmtree(folder / "apt" / arch / "archives", ignore_errors=True)
 
 
