@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from littlefs import LittleFS
+from littlefs import LittleFS, LittleFSError
 
 from tools import cpython
 from tools.compile import CompileError, compile_tree
@@ -212,7 +212,7 @@ def file_system(files, size):
                 volume.makedirs(folder, exist_ok=True)
             with volume.open(name, "wb") as file:
                 file.write(data)
-    except OSError as error:
+    except LittleFSError as error:
         raise ImageError("the application does not fit into the file system of %d bytes: %s" % (size, error))
     volume.unmount()
     volume = LittleFS(context=volume.context, block_count=size // BLOCK, **LITTLEFS)

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: MIT
+"""`make image` and `make flash`, on a MicroPython image made here: the headers are real, the code is not.
+
+WATTPORT_MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin runs the layout tests on a real one as well.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from littlefs import LittleFS
+
+from host_tests.brokers import free_port
+from tools import flash, image
+from tools.compile import RUNTIMES
+from tools.machine_code import mpy
+from tools.paths import FIRMWARE, ROOT
+
+BOARD = image.board("esp32_generic")
+SIM = ROOT / "tools" / "sim"
+BANNER = b"MicroPython v1.29.0 on 2026-08-26; Generic ESP32 module with OTA with ESP32"
+BUDGET = 200 * 1024  # bytes of the application in one slot (design.md, 4)
+OTA = [
+    ("nvs", 1, 0x02, 0x9000, 0x4000), ("otadata", 1, 0x00, 0xD000, 0x2000), ("phy_init", 1, 0x01, 0xF000, 0x1000),
+    ("ota_0", 0, 0x10, 0x10000, 0x180000), ("ota_1", 0, 0x11, 0x190000, 0x180000),
+]
+VFS = ("vfs", 1, 0x81, 0x310000, 0xF0000)  # explicit until 1.25
+FACTORY = [OTA[0], ("phy_init", 1, 0x01, 0xF000, 0x1000), ("factory", 0, 0x00, 0x10000, 0x1F0000),
+           ("vfs", 1, 0x81, 0x200000, 0x200000)]
+
+
+def header(chip=0, segments=0):
+    return struct.pack("<BBBBIB3sH9sB", 0xE9, segments, 2, 0x20, 0x40080400, 0xEE, bytes(3), chip, bytes(9), 1)
+
+
+def application(banner=BANNER):
+    """An application image of one segment, with checksum byte and SHA-256."""
+    data = header(segments=1) + struct.pack("<II", 0x3F400020, len(banner) + 5000) + banner + bytes(5000)
+    data += bytes(15 - len(data) % 16) + b"\xef"
+    return data + hashlib.sha256(data).digest()
+
+
+def micropython(rows=OTA, banner=BANNER, chip=0):
+    table = b"".join(struct.pack("<2sBBII16sI", b"\xaa\x50", kind, subtype, at, size, name.encode(), 0)
+                     for name, kind, subtype, at, size in rows)
+    table += b"\xeb\xeb".ljust(16, b"\xff") + hashlib.md5(table).digest()
+    data = bytearray(b"\xff" * 0xF000)
+    data[:24] = header(chip)
+    data[0x7000:0x7000 + len(table)] = table
+    return bytes(data) + application(banner)
+
+
+def images():
+    made = {"1.29, the file system takes what is left": micropython(),
+            "1.25, with a row for the file system": micropython([*OTA, VFS], BANNER.replace(b"1.29.0", b"1.25.0"))}
+    real = os.environ.get("WATTPORT_MICROPYTHON")
+    if real:
+        made["a real one"] = Path(real).read_bytes()
+    return made
+
+
+@pytest.fixture(params=images().items(), ids=lambda item: item[0])
+def official(request, tmp_path):
+    path = tmp_path / "micropython.bin"
+    path.write_bytes(request.param[1])
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text('{"wifi": {"ssid": "Küche", "password": "geheim"}, "mqtt": {"host": "broker.local"}}')
+    return path
+
+
+def files_of(flash_bytes, board=BOARD):
+    """{path: bytes} of the file system inside of a flash image, read as the device reads it."""
+    volume = LittleFS(block_count=board.FILES_SIZE // image.BLOCK, mount=False, **image.LITTLEFS)
+    volume.context.buffer[:] = flash_bytes[board.FILES_OFFSET:board.FILES_OFFSET + board.FILES_SIZE]
+    volume.mount()
+    found = {}
+    for folder, _, names in volume.walk("/"):
+        for name in names:
+            path = folder.rstrip("/") + "/" + name
+            with volume.open(path, "rb") as file:
+                found[path[1:]] = file.read()
+    return found
+
+
+def run(*words, **environment):
+    return subprocess.run([sys.executable, "-m", *map(str, words)], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, **environment})
+
+
+# ---- what is in the image
+
+
+def test_the_image_is_four_mebibytes_with_micropython_and_the_file_system_in_their_places(official):
+    data = image.make(BOARD, official)
+    source = official.read_bytes()
+    assert len(data) == 4 << 20
+    assert data[:0x1000] == b"\xff" * 0x1000
+    assert data[0x1000:0x1000 + len(source)] == source
+    assert set(data[0x1000 + len(source):0x310000]) == {0xFF}
+    assert data[0x310008:0x310010] == b"littlefs"
+    assert data[0x310000 + BOARD.FILES_SIZE:] == b""
+
+
+def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled_application(official, settings):
+    files = files_of(image.make(BOARD, official, image.load_settings(settings)))
+    assert files["boot.py"] == (FIRMWARE / "boot.py").read_bytes()
+    assert files["main.py"] == (FIRMWARE / "main.py").read_bytes()
+    assert files["board.py"] == (ROOT / "boards/esp32_generic/board.py").read_bytes()
+    assert json.loads(files["settings.json"]) == json.loads(settings.read_text())
+    sources = {"a/" + path.relative_to(FIRMWARE).with_suffix(".mpy").as_posix()
+               for path in (FIRMWARE / "wattport").rglob("*.py")}
+    shipped = set(files) - {"boot.py", "main.py", "board.py", "settings.json"}
+    assert shipped == sources - {"a/" + name for name in image.DEVELOPMENT}
+
+
+def test_without_settings_there_is_no_settings_file(official):
+    assert "settings.json" not in files_of(image.make(BOARD, official))
+
+
+def test_what_only_a_pc_uses_is_a_module_that_exists():
+    for name in image.DEVELOPMENT:
+        assert (FIRMWARE / name).with_suffix(".py").exists()
+
+
+def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
+    for name, data in image.application(BOARD.ARCHITECTURE).items():
+        assert data[:2] == b"M\x06", name
+        if data[2] >> 2:  # it has machine code
+            mpy.read(data, BOARD.ARCHITECTURE)
+
+
+def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp_path):
+    program, architecture = RUNTIMES["micropython32"]
+    names = []
+    for name, data in image.application(architecture).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        names.append(name.removesuffix(".mpy").replace("/", "."))
+    script = tmp_path / "load.py"
+    script.write_text("for name in %r:\n    __import__(name)\nprint('all')\n" % names)
+    done = subprocess.run([str(program), str(script)], capture_output=True, text=True,
+                          env={"MICROPYPATH": "%s:%s:.frozen" % (tmp_path, SIM)})
+    assert (done.stdout, done.stderr) == ("all\n", "")
+
+
+def test_boot_puts_the_slot_on_the_path_and_knows_every_built_in_module_that_could_be_extended():
+    done = subprocess.run([str(RUNTIMES["micropython32"][0]), "-c", "exec(open(%r).read()); print(sys.path)"
+                           % str(FIRMWARE / "boot.py")], capture_output=True, text=True)
+    assert "'/%s'" % image.SLOT in done.stdout, done.stderr
+    imported = set()
+    for path in (FIRMWARE / "wattport").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    # built in for good, frozen, or files
+    imported -= {"asyncio", "board", "esp32", "gc", "micropython", "network", "sys", "tls", "wattport"}
+    known = re.search(r"for name in \((.*?)\):", (FIRMWARE / "boot.py").read_text(), re.DOTALL)[1]
+    assert imported <= set(ast.literal_eval("(%s,)" % known))
+
+
+def test_the_application_fits_its_budget():
+    assert sum(map(len, image.application(BOARD.ARCHITECTURE).values())) <= BUDGET
+
+
+def test_the_folders_of_the_file_system_are_in_their_shortest_form():
+    files = {"a/wattport/module%02d.mpy" % number: bytes(3000) for number in range(20)}
+    data, _ = image.file_system(files, BOARD.FILES_SIZE)
+    logs = [data[at:at + image.BLOCK].rstrip(b"\xff") for at in range(0, len(data), image.BLOCK)
+            if b"module07.mpy" in data[at:at + image.BLOCK]]
+    newest = max(logs, key=lambda log: int.from_bytes(log[:4], "little"))
+    assert len(newest) < 20 * (len("module00.mpy") + 16) + 64  # a name and a place for each, once
+
+
+def test_the_free_space_is_told_in_whole_blocks():
+    empty = image.file_system({}, BOARD.FILES_SIZE)[1]
+    assert empty - image.file_system({"a/x.mpy": bytes(5000)}, BOARD.FILES_SIZE)[1] == (2 + 2) * image.BLOCK
+
+
+def test_files_that_do_not_fit_are_refused():
+    with pytest.raises(image.ImageError, match="does not fit"):
+        image.file_system({"a/x.mpy": bytes(BOARD.FILES_SIZE)}, BOARD.FILES_SIZE)
+
+
+def test_the_same_inputs_give_the_same_bytes_in_any_process_and_folder(official, settings, tmp_path):
+    made = []
+    for seed in ("1", "2"):
+        output, folder = tmp_path / seed / "out.bin", tmp_path / ("tmp" + seed)
+        folder.mkdir()
+        done = run("tools.image", "--micropython", official, "--settings", settings, "--output", output,
+                   PYTHONHASHSEED=seed, TMPDIR=str(folder), SOURCE_DATE_EPOCH=seed)
+        assert done.returncode == 0, done.stderr
+        made.append(output.read_bytes())
+        assert hashlib.sha256(made[-1]).hexdigest() in done.stdout
+    assert made[0] == made[1]
+
+
+def test_the_image_is_named_after_board_and_version_and_sizes_are_told(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(image, "DIST", tmp_path / "dist")
+    assert image.main(["--board", "esp32_generic", "--micropython", str(official)]) == 0
+    written = tmp_path / "dist" / ("wattport-esp32_generic-%s.bin" % image.VERSION)
+    assert [path.name for path in (tmp_path / "dist").iterdir()] == [written.name]
+    told = capsys.readouterr().out
+    for word in ("MicroPython", "application", "file system", "free", hashlib.sha256(written.read_bytes()).hexdigest()):
+        assert word in told
+
+
+# ---- what is refused
+
+BAD = {
+    "an empty file": (b"", "no image for an ESP chip"),
+    "something else": (b"PK\3\4" + bytes(70000), "no image for an ESP chip: it starts with 50"),
+    "an image for another chip": (micropython(chip=9), "it is for esp32s3"),
+    "an image for an unknown chip": (micropython(chip=77), "it is for chip 77"),
+    "an application without its bootloader": (application(), "no partition table at 0x8000"),
+    "an image without the two application partitions": (micropython(FACTORY), "variant ESP32_GENERIC-OTA"),
+    "a damaged partition table": (micropython().replace(b"ota_1\0", b"ota_2\0"), "its MD5 is wrong"),
+    "a partition in the file system": (micropython([*OTA, ("more", 1, 0x81, 0x3F0000, 0x10000)]),
+                                       "partition more .0x3F0000 to 0x400000. lies in the board's file system"),
+    "a file system of another size": (micropython([*OTA, ("vfs", 1, 0x81, 0x310000, 0xE0000)]),
+                                      "its file system is at 0x310000, 917504 bytes"),
+    "a file system of another place": (micropython([*OTA[:4], ("ota_1", 0, 0x11, 0x190000, 0x100000)]),
+                                       "would put its file system at 0x290000"),
+    "a file cut short": (micropython()[:-100], "cut short"),
+    "a file cut inside of its first part": (micropython()[:0xF010], "cut short"),
+    "one wrong bit": (micropython()[:-2000] + b"\1" + micropython()[-1999:], "cut short or damaged"),
+    "a file that is too big": (micropython() + bytes(0x310000), "there are 3207168 in front of the file system"),
+    "an old MicroPython": (micropython(banner=BANNER.replace(b"1.29.0", b"1.24.1")),
+                           "it is MicroPython 1.24.1; 1.25 or newer is needed"),
+    "a preview of an old one": (micropython(banner=BANNER.replace(b"1.29.0", b"1.9.0-preview.7.gabcdef")),
+                                "it is MicroPython 1.9.0-preview.7.gabcdef"),
+    "another program": (micropython(banner=b"Tasmota 15.0.1"), "says no version of MicroPython"),
+}
+
+
+@pytest.mark.parametrize("data, message", BAD.values(), ids=BAD)
+def test_a_wrong_micropython_image_is_refused_with_what_is_wrong(data, message, tmp_path, capsys):
+    path = tmp_path / "wrong.bin"
+    path.write_bytes(data)
+    output = tmp_path / "out.bin"
+    assert image.main(["--micropython", str(path), "--output", str(output)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("image: MicroPython image %s: " % path)
+    assert re.search(message, told), told
+    assert not output.exists()
+
+
+def test_a_missing_image_is_named(tmp_path, capsys):
+    assert image.main(["--micropython", str(tmp_path / "none.bin")]) == 2
+    assert "none.bin: No such file" in capsys.readouterr().err
+
+
+def test_without_a_micropython_image_it_says_where_to_get_one(capsys):
+    assert image.main([]) == 2
+    told = capsys.readouterr().err
+    assert "ESP32_GENERIC-OTA" in told and "micropython.org/download" in told and "MICROPYTHON=" in told
+
+
+def test_an_unknown_board_is_named_with_those_that_exist(capsys):
+    assert image.main(["--board", "esp9000"]) == 2
+    assert "no board esp9000; there is esp32_generic" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text, message", [
+    ('{"mqtt": {"prot": 1883}}', "mqtt.prot: there is no such setting"),
+    ('{"mqtt": {"port": 70000}}', "mqtt.port: a whole number"),
+    ('{"meter": {"key": "0011"}}', "meter.key: 32 hexadecimal digits"),
+    ('{"wlan": {}}', "wlan: there is no such group"),
+    ("[]", "no JSON object"),
+    ('{"mqtt": ', "no JSON: "),
+])
+def test_wrong_settings_are_refused_by_the_name_of_the_key(text, message, official, tmp_path, capsys):
+    path, output = tmp_path / "settings.json", tmp_path / "out.bin"
+    path.write_text(text)
+    assert image.main(["--micropython", str(official), "--settings", str(path), "--output", str(output)]) == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_settings_that_are_not_there_are_refused(official, tmp_path, capsys):
+    assert image.main(["--micropython", str(official), "--settings", str(tmp_path / "none.json")]) == 2
+    assert "none.json: No such file" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_named(official, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert image.main(["--micropython", str(official), "--output", str(tmp_path / "file" / "out.bin")]) == 2
+    assert "out.bin: " in capsys.readouterr().err
+
+
+# ---- flash
+
+
+def words(port, *flags):
+    return flash.command("esp32", port, "out.bin", flags)[3:]
+
+
+def test_a_device_is_flashed_with_esptools_own_resets_at_a_high_speed():
+    assert words("/dev/ttyUSB0") == ["--chip", "esp32", "--port", "/dev/ttyUSB0", "--baud", "460800",
+                                     "write-flash", "0x0", "out.bin"]
+
+
+def test_a_port_with_control_lines_over_the_network_is_flashed_like_a_device():
+    assert "--before" not in words("rfc2217://host:4000")
+
+
+def test_a_port_without_control_lines_is_neither_reset_nor_sped_up():
+    assert words("socket://host:5000") == ["--chip", "esp32", "--port", "socket://host:5000", "--before", "no-reset",
+                                           "--after", "no-reset", "write-flash", "0x0", "out.bin"]
+
+
+@pytest.mark.parametrize("flags, left", [
+    (["--before", "usb-reset"], ["--after", "no-reset"]),
+    (["--before=usb-reset", "-a", "soft-reset"], []),
+    (["--after", "hard-reset"], ["--before", "no-reset"]),
+    (["--baud", "9600"], ["--before", "no-reset", "--after", "no-reset"]),
+])
+def test_flags_of_the_person_come_before_what_would_be_chosen(flags, left):
+    assert words("socket://host:5000", *flags)[4:] == [*left, *flags, "write-flash", "0x0", "out.bin"]
+
+
+@pytest.mark.parametrize("flags", [["--baud", "9600"], ["-b", "9600"], ["-b9600"], ["--baud=9600"]])
+def test_a_given_speed_is_kept(flags):
+    assert words("/dev/ttyUSB0", *flags)[4:] == [*flags, "write-flash", "0x0", "out.bin"]
+
+
+def test_flash_makes_the_image_and_gives_it_to_esptool(official, settings, tmp_path, monkeypatch, capsys):
+    ran = []
+
+    class Done:
+        returncode = 0
+    real = subprocess.run
+    monkeypatch.setattr(flash.subprocess, "run", lambda command, **rest: (
+        ran.append(command) or Done if "esptool" in command else real(command, **rest)))
+    output = tmp_path / "out.bin"
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--settings", str(settings),
+                       "--output", str(output), "--", "--connect-attempts", "3"]) == 0
+    assert ran == [[sys.executable, "-m", "esptool", "--chip", "esp32", "--port", "/dev/ttyUSB7", "--baud", "460800",
+                    "--connect-attempts", "3", "write-flash", "0x0", str(output)]]
+    assert output.stat().st_size == 4 << 20
+    assert "plug it into the meter" in capsys.readouterr().out
+
+
+def test_without_settings_flash_says_what_is_missing(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", ""])
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output",
+                       str(tmp_path / "out.bin")]) == 0
+    assert "SETTINGS=" in capsys.readouterr().out
+
+
+def test_without_a_port_those_that_are_here_are_listed_and_nothing_is_made(monkeypatch, capsys):
+    class Port:
+        device, description = "/dev/ttyUSB3", "CP2102N"
+
+        def __lt__(self, other):
+            return True
+    monkeypatch.setattr(flash.list_ports, "comports", lambda: [Port()])
+    assert flash.main([]) == 2
+    told = capsys.readouterr().err
+    assert "PORT=" in told and "/dev/ttyUSB3  CP2102N" in told
+    monkeypatch.setattr(flash.list_ports, "comports", list)
+    assert flash.main([]) == 2
+    assert "no serial port is to be seen" in capsys.readouterr().err
+
+
+def test_flash_refuses_what_image_refuses(capsys):
+    assert flash.main(["--port", "/dev/ttyUSB7"]) == 2
+    assert "flash: which MicroPython?" in capsys.readouterr().err
+
+
+def test_esptool_that_finds_nobody_ends_in_a_clear_error(official, tmp_path):
+    port = "socket://127.0.0.1:%d" % free_port()
+    done = run("tools.flash", "--port", port, "--micropython", official, "--output", tmp_path / "out.bin")
+    assert done.returncode == 2
+    assert "Could not open %s" % port in done.stdout + done.stderr
+    assert "download mode" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
