@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from tools import cpython
 
@@ -48,7 +49,7 @@ def parse(arguments):
     parser.add_argument("--topic", default=_RAW_TOPICS, help="topic to listen to with --mqtt; default %(default)s")
     parser.add_argument("--user", help="MQTT user")
     parser.add_argument("--password", help="MQTT password")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if bool(options.files) == bool(options.mqtt):
         parser.error("name files, or --mqtt, and not both")
     for name in options.files:
@@ -59,11 +60,11 @@ def parse(arguments):
 
 async def listen(options, settings):
     from amqtt.client import ClientError, ConnectError, MQTTClient
-    host, _, port = options.mqtt.rpartition(":")
-    access = "%s:%s@" % (options.user, options.password or "") if options.user else ""
+    host, _, port = options.mqtt.partition(":")
+    access = "%s:%s@" % (quote(options.user, ""), quote(options.password or "", "")) if options.user else ""
     client = MQTTClient(config={"auto_reconnect": True, "keep_alive": 30})
     try:
-        await client.connect("mqtt://%s%s:%s/" % (access, host, port))
+        await client.connect("mqtt://%s%s:%s/" % (access, host, port or 1883))
         await client.subscribe([(options.topic, 0)])
     except (ConnectError, ClientError, OSError) as error:
         sys.exit("no connection to the broker at %s: %s" % (options.mqtt, error))
@@ -75,7 +76,7 @@ async def listen(options, settings):
             source = decoders[message.topic] = decoder.Decoder(settings, lambda line: print(line, flush=True))
         data = bytes(message.data)
         source.meter.feed(data, len(data))
-        source.meter.flush()
+        source.meter.flush(True)  # a message is a whole frame
 
 
 def main(arguments=None):
