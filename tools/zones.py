@@ -3,7 +3,7 @@
 
 from importlib import resources
 
-from wattport.clock import Zone
+from wattport import posixzone
 
 
 def posix(name):
@@ -15,5 +15,5 @@ def posix(name):
             return data.rstrip(b"\n").rsplit(b"\n", 1)[1].decode()
         except (OSError, IndexError):
             raise ValueError("no time zone is called %s" % name)
-    Zone(name)
+    posixzone.parse(name)
     return name
