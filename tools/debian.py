@@ -4,8 +4,8 @@
     python3 -m tools.debian .build/debian
 
 leaves `bin/micropython` (64 bits), `bin/micropython32` (i386), `bin/mosquitto`, `bin/qemu-xtensa` and
-`bin/qemu-riscv32` there; on a Raspberry Pi only the first. A `micropython` of 1.25 or newer in PATH is used as it is. Standard library only: this runs
-before there is a virtual environment.
+`bin/qemu-riscv32` there; on a Raspberry Pi only the first. A `micropython` of 1.25 or newer in PATH is used as it is.
+Standard library only: this runs before there is a virtual environment.
 """
 
 import platform
@@ -117,7 +117,7 @@ def install(folder):
                 raise SetupError("%s is missing; install %s yourself and put it into PATH"
                                  % (tool, ", ".join(missing)))
         print("unpacking %s (%s) from Debian %s" % (", ".join(missing), arch, SUITE), flush=True)
-        fetch(folder, arch, sorted({package for package, _ in missing.values()}))
+        fetch(folder, arch, sorted({package for package, _ in missing.values()} | {"libc6"}))
         libraries = folder / arch / Path(LOADER[arch]).parent
         for emulator in (folder / arch).glob("usr/bin/qemu-*"):  # half a gigabyte for machines nobody asked for
             if emulator.name not in missing:

@@ -19,7 +19,7 @@ from tools.paths import FIRMWARE, ROOT
 
 cpython.install()
 
-from tools.compile import RUNTIMES, micropython  # noqa: E402
+from tools.compile import RUNTIMES, compile_tree, micropython  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
 SIM = ROOT / "tools" / "sim"
@@ -66,7 +66,14 @@ def command(uart, state, identity, runtime="micropython", program=None, heap=Non
     if program:
         words[0] = str(program)
     environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity)
-    return words + [str(FIRMWARE / "main.py")], environment
+    # a script's own folder comes first on the module path: it has to be that of the compiled modules
+    start = compile_tree(RUNTIMES[runtime][1]) / "main.py"
+    text = (FIRMWARE / "main.py").read_bytes()
+    if not start.exists() or start.read_bytes() != text:
+        new = start.with_suffix(".%d" % os.getpid())
+        new.write_bytes(text)
+        new.replace(start)
+    return words + [str(start)], environment
 
 
 def resolve(uart):
