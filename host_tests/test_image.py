@@ -204,6 +204,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_process_and_folder(official,
         done = run("tools.image", "--micropython", official, "--settings", settings, "--output", output,
                    PYTHONHASHSEED=seed, TMPDIR=str(folder), SOURCE_DATE_EPOCH=seed)
         assert done.returncode == 0, done.stderr
+        assert output.stat().st_mode & 0o077 == 0  # it holds passwords
         made.append(output.read_bytes())
         assert hashlib.sha256(made[-1]).hexdigest() in done.stdout
     assert made[0] == made[1]

@@ -247,11 +247,13 @@ def make(board, micropython, settings=None, tell=lambda line: None):
     return bytes(flash)
 
 
-def write(path, data):
-    """Whole or not at all."""
+def write(path, data, private):
+    """Whole or not at all; `private`: nobody else on this machine may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
-    new.write_bytes(data)
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644), "wb") as file:
+        file.write(data)
     new.replace(path)
 
 
@@ -273,7 +275,7 @@ def build(options, tell=print):
     data = make(target, options.micropython, settings, tell)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:
-        write(path, data)
+        write(path, data, private=settings is not None)
     except OSError as error:
         raise ImageError("%s: %s" % (path, error.strerror))
     tell("image         %s, %d bytes" % (os.path.relpath(path), len(data)))
