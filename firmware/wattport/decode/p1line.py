@@ -98,9 +98,12 @@ def number(buf, at, end, exponent):
         part = buf[dot + 1:end]
         if not part.isdigit():  # all of it: a value of another unit and the line behind it may stand here
             raise ValueError("no number")
-        part = part[:exponent]
-        if part:
-            value += int(part) * 10 ** (exponent - len(part))
+        size = len(part)
+        if size > exponent:
+            part = part[:exponent]
+            size = exponent
+        if size:
+            value += int(part) * 10 ** (exponent - size)
     return -value if negative else value
 
 
