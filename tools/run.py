@@ -83,7 +83,7 @@ async def house(folder, mqtt_port, seconds):
     broker = Broker({"listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:%d" % mqtt_port}},
                      "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}})
     await broker.start()
-    processes, tasks, names = [], [], {}
+    processes, tasks, names, dashboards = [], [], {}, []
     counts = {name: 0 for name, _ in METERS}
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,12 +100,15 @@ async def house(folder, mqtt_port, seconds):
             state = folder / family
             state.mkdir()
             (state / "settings.json").write_text(json.dumps(settings))
-            identity = dongle.prepare(state)
+            http_port = free_port()
+            identity = dongle.prepare(state, http=http_port)
+            dashboards.append("dashboard of %s: http://127.0.0.1:%d/" % (family, http_port))
             names[identity] = family
             words, environment = dongle.command("tcp:127.0.0.1:%d" % port, state, identity)
             await start(family, words, processes, tasks, env=environment, cwd=state)
         print("broker at 127.0.0.1:%d, topics wattport/#; %s" % (
             mqtt_port, "for %g seconds" % seconds if seconds else "stop with Ctrl-C"), flush=True)
+        print("\n".join(dashboards), flush=True)
         tasks.append(asyncio.create_task(show(mqtt_port, names, counts)))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)

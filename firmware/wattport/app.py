@@ -52,9 +52,13 @@ class App:
         self._led = Led(led, self._health.led_state)
         self._line_settings = "%d %s%s" % (meter["baud"], meter["format"], " inverted" if meter["invert"] else "")
         self._broker = document["mqtt"]["host"]
+        self._port = document["web"]["port"]
+        self._web = None
 
     def _reading(self, reading, family):
         self._publisher.reading(reading)
+        if self._web:
+            self._web.reading(reading)
         self._led.flash()
         if family != self._health.family:
             self._log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
@@ -68,6 +72,26 @@ class App:
         self._log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
             len(frame), error.kind, error.detail, "; " + advice if advice else ""))
 
+    def _report(self):
+        report = self._health.report()
+        if self._web:
+            report["web"] = self._web.status
+        return report
+
+    def _look(self):
+        """The health for who asks in between: the longest stall stays for the next report to the broker."""
+        stall_ms = self._line.stall_ms
+        self._health.look()
+        report = self._report()
+        self._line.stall_ms = stall_ms
+        return report
+
+    async def _serve(self):
+        if not self._web:
+            from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
+            self._web = Web(self._port, self._look, self._log)
+        await self._web.run()
+
     async def _watch(self):
         """Feeds the watchdog as long as the meter task lives, looks at the health, and reports it."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
@@ -80,7 +104,7 @@ class App:
             self._health.look()
             left_s -= 1
             if left_s <= 0:
-                self._publisher.health(self._health.report())
+                self._publisher.health(self._report())
                 left_s = _HEALTH_S
             await asyncio.sleep_ms(1000)
 
@@ -91,6 +115,8 @@ class App:
         add("watch", self._watch)
         add("led", self._led.run)
         add("wifi", self._wifi.run)
+        if self._port:
+            add("web", self._serve)
         if self._broker:
             add("mqtt", self._publisher.run)
         else:

@@ -82,6 +82,9 @@ SCHEMA = {
         "discovery": (True, _FLAG),
         "discovery_prefix": ("homeassistant", _text(64)),
     },
+    "web": {
+        "port": (0, _whole(0, 65535)),
+    },
     "time": {
         "zone": ("CET-1CEST,M3.5.0,M10.5.0/3", (_is_zone, "a POSIX time zone, such as CET-1CEST,M3.5.0,M10.5.0/3")),
     },
