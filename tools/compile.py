@@ -61,9 +61,10 @@ def _is_older(target, source):
 
 def _write(target, data):
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as new:
-        new.write(data)
-    Path(new.name).replace(target)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        new = Path(folder) / target.name
+        new.write_bytes(data)
+        new.replace(target)
 
 
 def pack_page(source, target):

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from amqtt.client import ConnectError, MQTTClient
 
 from tools import cpython, meters
-from tools.compile import ARCHITECTURES, BUILD, RUNTIMES, compile_file, compile_tree, micropython
+from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, micropython, shipped
 from tools.machine_code import ARCHITECTURES as CHIPS
 from tools.machine_code import Module
 from tools.paths import FIRMWARE, PROGRAMS
@@ -46,6 +47,7 @@ ALLOCATION = 4096
 HEAP_FOUNDATION = 60 * KIB
 HEAP_APP = 40 * KIB
 SLOT = 200 * KIB
+PAGE = 100 * KIB
 
 
 def show(name, value, unit, budget=None, more=False):
@@ -130,16 +132,6 @@ def kernels():
         show("crypto.gcm." + arch, parts + found["aes128_encrypt"], "instructions/KiB", CLOCK // 250)
 
 
-def microdot(arch):
-    """A folder with the pinned microdot, compiled as it is."""
-    import microdot as package
-    target = BUILD / "vendor" / arch / "microdot.mpy"
-    source = Path(package.__file__).with_name("microdot.py")
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        compile_file(source, target, arch, rename=False)
-    return target.parent
-
-
 def heap(folder):
     meter = meters.make("lu", seed=1, start=START, key=KEY)
     path = folder / "stream"
@@ -150,7 +142,7 @@ def heap(folder):
     # started in the folder of the modules: their paths count too, and are short on the chip
     done = subprocess.run(
         [str(program), "-X", "heapsize=" + HEAP, str(scene), str(path)], cwd=top, capture_output=True, text=True,
-        env={"MICROPYPATH": ".:%s:.frozen" % microdot("x86")})
+        env={"MICROPYPATH": ".:.frozen"})
     show("heap.foundation.micropython32", int(done.stdout.split()[-1]) if done.returncode == 0 else 0, "bytes",
          HEAP_FOUNDATION, more=True)
 
@@ -158,13 +150,17 @@ def heap(folder):
 class House:
     """The running application under the 32-bit port, a broker, a listener, and the wire in the meter port."""
 
-    def __init__(self, folder, family, key):
+    def __init__(self, folder, family, key, web=False):
         self.meter = meters.make(family, seed=1, start=START, key=key)
         port = free_port()
         # Home Assistant's discovery borrows some 10 KB while it is sent, once; here the heap is that of the years after
         settings = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False},
                     "meter": {"key": key.hex()} if key else {}}
-        state = folder / ("state-" + family)
+        self.page = None
+        if web:
+            settings["web"] = {"port": free_port()}
+            self.page = "http://127.0.0.1:%d/" % settings["web"]["port"]
+        state = folder / ("state-%s-%s" % (family, web))
         state.mkdir()
         (state / "settings.json").write_text(json.dumps(settings))
         self.topic = "wattport/%s/" % dongle.prepare(state)
@@ -187,7 +183,7 @@ class House:
                 await asyncio.sleep(0.1)
         await client.subscribe([(self.topic + "#", 0)])
         line, _ = await asyncio.get_running_loop().sock_accept(self.wire)
-        health, delays = None, []
+        health, delays, loaded = None, [], None
         while (await client.deliver_message()).topic != self.topic + "state":
             pass
         for _ in range(telegrams):
@@ -201,6 +197,8 @@ class House:
                 if message.topic == self.topic + "health":
                     health = json.loads(message.data)
             await asyncio.sleep(pause_s)
+            if self.page and not loaded:
+                loaded = await asyncio.to_thread(lambda: urllib.request.urlopen(self.page, timeout=10).read())
         await client.disconnect()
         return delays, health
 
@@ -213,23 +211,24 @@ class House:
 
 def application(folder):
     """The whole application: heap, the way from the wire to the broker, the longest stall of the meter task."""
-    for family, key in (("dsmr5", None), ("lu", KEY)):
-        house = House(folder, family, key)
+    for scene, family, key in (("dsmr5", "dsmr5", None), ("lu", "lu", KEY), ("web", "dsmr5", None)):
+        house = House(folder, family, key, scene == "web")
         house.wire.setblocking(False)
         try:
             delays, health = asyncio.run(house.live(40, 0.2))
         finally:
             house.close()
-        show("heap.app_%s.micropython32" % family, health["heap_free"], "bytes", HEAP_APP, more=True)
-        show("latency.%s.micropython32" % family, sorted(delays)[len(delays) // 2], "ms", 100)
-        show("stall.%s.micropython32" % family, health["stall_ms"], "ms", 50)
+        show("heap.app_%s.micropython32" % scene, health["heap_free"], "bytes", HEAP_APP, more=True)
+        show("latency.%s.micropython32" % scene, sorted(delays)[len(delays) // 2], "ms", 100)
+        show("stall.%s.micropython32" % scene, health["stall_ms"], "ms", 50)
 
 
 def sizes():
     for arch in ARCHITECTURES[2:]:
         top = compile_tree(arch)
         show("size.slot" if arch == ARCHITECTURES[2] else "size.slot.%s" % arch,
-             sum(file.stat().st_size for file in top.rglob("*.mpy")), "bytes", SLOT)
+             sum(file.stat().st_size for file in shipped(top)), "bytes", SLOT)
+    show("size.page", sum(file.stat().st_size for file in shipped(top) if file.suffix == ".gz"), "bytes", PAGE)
 
 
 def main():

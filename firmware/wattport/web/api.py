@@ -5,16 +5,15 @@ Read-only: there is no log-in, nothing can be set, and neither settings nor secr
 """
 
 import json
-from binascii import hexlify
 
 from micropython import const
 
+from wattport.modules import forget
 from wattport.web.server import Server
 
 _LISTENERS = const(2)  # of /api/events: each holds one of the few connections for as long as it likes
 _HELLO = b"retry: 3000\n\n"
 _BEAT = b":\n\n"
-_PAGE = __file__.rpartition("/")[0] + "/index.html"
 _NO_READING = {"error": "no reading yet"}, 404
 
 
@@ -25,18 +24,14 @@ class Web:
         self._report = report
         self._newest = None
         self._listeners = []
-        self._server = Server(port, log)
-        self.status = self._server.status
-        self.run = self._server.run
-        get = self._server.app.get
-        get("/")(self._page)
-        get("/api/reading")(self._reading)
-        get("/api/health")(self._health)
-        get("/api/events")(self._events)
-        get("/metrics")(self._metrics)
+        server = Server(port, {
+            "/": _page, "/api/reading": self._reading, "/api/health": self._health, "/api/events": self._events,
+            "/metrics": self._metrics}, log)
+        self.status = server.status
+        self.run = server.run
 
     def reading(self, reading):
-        """The newest Reading; must not be changed afterwards."""
+        """The newest Reading; must not be changed afterwards. Made into JSON by who asks, not by the meter's task."""
         self._newest = reading
         for client in self._listeners:
             client.wake.set()
@@ -50,34 +45,24 @@ class Web:
     def _events(self, request):
         if len(self._listeners) >= _LISTENERS:
             return {"error": "too many listeners"}, 503
-        return _Events(request.sock[0], self._listeners, self._now), {"Content-Type": "text/event-stream"}
+        return _Events(request.sock[0], self._listeners, self._now), 200, {"Content-Type": "text/event-stream"}
 
     def _now(self):
         return self._newest
 
     def _metrics(self, request):
-        from wattport.web import metrics  # not every household has a Prometheus
-        return (metrics.lines(self._newest or {}, self._report()),
+        from wattport.web import metrics
+        forget("wattport.web.metrics")
+        return (metrics.lines(self._newest or {}, self._report()), 200,
                 {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
-    def _page(self, request):
-        file = open(_PAGE + ".gz", "rb")
-        try:
-            size = file.seek(0, 2)
-            file.seek(-8, 2)
-            tag = '"%s"' % hexlify(file.read(8)).decode()  # gzip ends with a CRC-32 and the size
-            file.seek(0)
-            with open(_PAGE + ".csp") as policy:
-                headers = {
-                    "Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip", "Content-Length": str(size),
-                    "Cache-Control": "no-cache", "ETag": tag, "Content-Security-Policy": policy.read()}
-        except OSError:
-            file.close()
-            raise
-        if request.headers.get("If-None-Match") == tag:
-            file.close()
-            return "", 304, headers
-        return file, headers
+
+def _page(request):
+    from wattport.web import page  # asked for now and then: its code need not stay
+    try:
+        return page.answer(request)
+    finally:
+        forget("wattport.web.page")
 
 
 class _Events:
