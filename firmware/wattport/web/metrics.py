@@ -10,7 +10,7 @@ _COUNTED = ("voltage_s", "power_failures", "long_power_f", "telegrams", "bytes",
 
 
 def _is_number(value):
-    return isinstance(value, int)  # so are True and False
+    return isinstance(value, (int, bool))  # MicroPython's bool is no int
 
 
 def _type(name):

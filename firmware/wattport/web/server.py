@@ -27,9 +27,10 @@ _HEADERS = const(24)
 _HEAD = const(2048)  # bytes of all headers
 _BODY = const(1024)
 _PIECE = const(512)  # read at a time
+_PIECES = const(8)
 _OUT = const(1024)  # collected before it is sent: microdot writes each header on its own
-_ACCEPT_MS = const(30)
-_LOOK_EVERY = const(16)  # times that
+_ACCEPT_MS = const(20)
+_LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
 
 _COMMON = (
@@ -230,11 +231,15 @@ class Server:
                 client.wake.set()
 
     def _has_gone(self, sock):
-        """A client that only listens has nothing to say: what can be read is its end."""
+        """True at the end of what the client sends; what it still sent is thrown away."""
         try:
-            return sock.read(_PIECE) == b""
+            for _ in range(_PIECES):  # and no more: it may send for ever
+                more = sock.read(_PIECE)
+                if not more:
+                    return more is not None
         except OSError:
             return True
+        return False
 
     def _refuse(self, sock, what):
         self.status["refused"] += 1
@@ -246,10 +251,9 @@ class Server:
         self._leave(sock)
 
     def _leave(self, sock):
-        try:
-            sock.read(_PIECE)
-        except OSError:
-            pass
+        if self._has_gone(sock):
+            sock.close()
+            return
         self._leaving.append(sock)
         if len(self._leaving) > _LEAVING:
             self._leaving.pop(0).close()
