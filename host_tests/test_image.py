@@ -5,6 +5,7 @@ WATTPORT_MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin runs the layout tests on a re
 """
 
 import ast
+import gzip
 import hashlib
 import json
 import os
@@ -120,7 +121,11 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
     assert files["board.py"] == (ROOT / "boards/esp32_generic/board.py").read_bytes()
     assert json.loads(files["settings.json"]) == json.loads(settings.read_text())
     sources = {"a/" + path.relative_to(FIRMWARE).with_suffix(".mpy").as_posix()
-               for path in (FIRMWARE / "wattport").rglob("*.py")}
+               for path in (FIRMWARE / "wattport").rglob("*.py")} | {"a/microdot.mpy"}
+    for page in (FIRMWARE / "wattport").rglob("*.html"):
+        name = "a/" + page.relative_to(FIRMWARE).as_posix()
+        assert gzip.decompress(files[name + ".gz"]) == page.read_bytes()
+        sources |= {name + ".gz", name.removesuffix("html") + "html.csp"}
     shipped = set(files) - {"boot.py", "main.py", "board.py", "settings.json"}
     assert shipped == sources - {"a/" + name for name in image.DEVELOPMENT}
 
@@ -136,6 +141,8 @@ def test_what_only_a_pc_uses_is_a_module_that_exists():
 
 def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
     for name, data in image.application(BOARD.ARCHITECTURE).items():
+        if not name.endswith(".mpy"):
+            continue
         assert data[:2] == b"M\x06", name
         if data[2] >> 2:  # it has machine code
             mpy.read(data, BOARD.ARCHITECTURE)
@@ -148,7 +155,8 @@ def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        names.append(name.removesuffix(".mpy").replace("/", "."))
+        if name.endswith(".mpy"):
+            names.append(name.removesuffix(".mpy").replace("/", "."))
     script = tmp_path / "load.py"
     script.write_text("for name in %r:\n    __import__(name)\nprint('all')\n" % names)
     done = subprocess.run([str(program), str(script)], capture_output=True, text=True,
@@ -168,7 +176,8 @@ def test_boot_puts_the_slot_on_the_path_and_knows_every_built_in_module_that_cou
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     # built in for good, frozen, or files
-    imported -= {"asyncio", "board", "esp32", "gc", "micropython", "network", "sys", "tls", "wattport"}
+    imported -= {"asyncio", "board", "esp32", "gc", "microdot", "micropython", "network", "sys", "tls",
+                 "wattport"}
     known = re.search(r"for name in \((.*?)\):", (FIRMWARE / "boot.py").read_text(), re.DOTALL)[1]
     assert imported <= set(ast.literal_eval("(%s,)" % known))
 

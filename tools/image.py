@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from littlefs import LittleFS, LittleFSError
 
 from tools import cpython
-from tools.compile import CompileError, compile_tree
+from tools.compile import CompileError, compile_tree, shipped
 from tools.paths import BOARDS, DIST, FIRMWARE
 
 cpython.install()
@@ -184,8 +184,8 @@ def application(architecture):
             top = compile_tree(architecture, into=Path(folder))
         except CompileError as error:
             raise ImageError(str(error))
-        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*.mpy")}
-    return {name: files[name] for name in sorted(files) if name not in DEVELOPMENT}
+        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
+    return {name: data for name, data in files.items() if name not in DEVELOPMENT}
 
 
 def contents(board, settings=None):
@@ -237,7 +237,7 @@ def make(board, micropython, settings=None, tell=lambda line: None):
     volume, free = file_system(files, board.FILES_SIZE)
     slot = [len(text) for name, text in files.items() if name.startswith(SLOT + "/")]
     tell("MicroPython   %s, %d bytes at 0x%X" % (version, len(data), board.IMAGE_OFFSET))
-    tell("application   %s, %d modules, %d bytes" % (VERSION, len(slot), sum(slot)))
+    tell("application   %s, %d files, %d bytes" % (VERSION, len(slot), sum(slot)))
     tell("settings      %s" % ("in the image, with their passwords: it is for one dongle" if settings is not None
                                else "none; the dongle starts with the defaults"))
     tell("file system   %d bytes at 0x%X, %d free" % (len(volume), board.FILES_OFFSET, free))
