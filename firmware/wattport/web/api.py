@@ -12,9 +12,6 @@ from wattport.modules import forget
 from wattport.web.server import Server
 
 _LISTENERS = const(2)  # of /api/events: each holds one of the few connections for as long as it likes
-_HELLO = b"retry: 3000\n\n"
-_BEAT = b":\n\n"
-_NO_READING = {"error": "no reading yet"}, 404
 
 
 class Web:
@@ -37,7 +34,7 @@ class Web:
             client.wake.set()
 
     def _reading(self, request):
-        return self._newest or _NO_READING
+        return self._newest or ({"error": "no reading yet"}, 404)
 
     def _health(self, request):
         return self._report()
@@ -45,16 +42,30 @@ class Web:
     def _events(self, request):
         if len(self._listeners) >= _LISTENERS:
             return {"error": "too many listeners"}, 503
-        return _Events(request.sock[0], self._listeners, self._now), 200, {"Content-Type": "text/event-stream"}
+        return self._tell, 200, "Content-Type: text/event-stream\r\n"
 
-    def _now(self):
-        return self._newest
+    async def _tell(self, client):
+        """Each reading as it comes. Nobody waits for a slow client and nothing queues for it: it gets the newest one
+        when it can take one, and is dropped when it takes too long."""
+        told = None
+        self._listeners.append(client)
+        try:
+            await client.awrite(b"retry: 3000\n\n")
+            while True:
+                if self._newest is told:
+                    await client.rest()
+                reading = self._newest
+                await client.awrite(
+                    b":\n\n" if reading is told else ("data: %s\n\n" % json.dumps(reading)).encode())
+                told = reading
+        finally:
+            self._listeners.remove(client)
 
     def _metrics(self, request):
         from wattport.web import metrics
         forget("wattport.web.metrics")
-        return (metrics.lines(self._newest or {}, self._report()), 200,
-                {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return (metrics.pieces(self._newest or {}, self._report()), 200,
+                "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
 
 
 def _page(request):
@@ -63,35 +74,3 @@ def _page(request):
         return page.answer(request)
     finally:
         forget("wattport.web.page")
-
-
-class _Events:
-    """The endless answer of /api/events, as microdot iterates over it. Nobody waits for a slow client, and nothing
-    queues for it: what it gets is the newest reading when it can take one."""
-
-    def __init__(self, client, listeners, now):
-        self._client = client
-        self._listeners = listeners
-        self._now = now
-        self._told = None
-        self._began = False
-
-    def __aiter__(self):
-        self._listeners.append(self._client)
-        return self
-
-    async def __anext__(self):
-        if not self._began:
-            self._began = True
-            await self._client.awrite(_HELLO)
-        if self._now() is self._told:
-            await self._client.rest()
-        reading = self._now()
-        if reading is self._told:
-            return _BEAT
-        self._told = reading
-        return ("data: %s\n\n" % json.dumps(reading)).encode()
-
-    def close(self):
-        if self._client in self._listeners:
-            self._listeners.remove(self._client)

@@ -45,8 +45,7 @@ def _children(devices):
                     name, _text(channel), _text(device.get("type", "")), _text(device.get("id", "")), device[name])
 
 
-def lines(reading, health):
-    """The text, in pieces."""
+def _lines(reading, health):
     yield "# TYPE wattport_info gauge\nwattport_info{version=\"%s\",family=\"%s\",meter_id=\"%s\"} 1\n" % (
         _text(health["version"]), _text(health["family"]), _text(reading.get("meter_id", "")))
     yield from _plain(reading, "")
@@ -60,3 +59,9 @@ def lines(reading, health):
     yield _type("restarts")
     for task, status in health["tasks"].items():
         yield 'wattport_restarts{task="%s"} %d\n' % (task, status["restarts"])
+
+
+def pieces(reading, health):
+    """The text, line by line, in bytes."""
+    for line in _lines(reading, health):
+        yield line.encode()

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.0 for the household's own network: microdot, behind limits of our own.
+"""HTTP/1.0 for the household's own network: microdot reads the requests, behind limits of our own.
 
-microdot reads a request from, and writes an answer to, a Client: our stream, which knows the limits. What breaks one is
-answered or dropped, and counted; it never takes more of the heap or of the few sockets than it is allowed.
+It reads from a Client: our stream, which knows the limits. What breaks one is answered or dropped, and counted; it
+never takes more of the heap or of the few sockets than it is allowed. Finding the answer and sending it are ours, as
+microdot's ways cost 8 KB of heap and know no time-out; `lean` lets go of them.
 
 Read-only: nothing can be set here, so there is no log-in either, and neither settings nor secrets ever leave.
 """
 
 import asyncio
 import gc
+import json
 import select
 import socket
 import time
@@ -33,17 +35,13 @@ _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
 
-_COMMON = (
-    ("Connection", "close"),
-    ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-)
+_HEAD_OF_ALL = ("HTTP/1.0 %d %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
+                "Referrer-Policy: no-referrer\r\n%s\r\n")
+_DATA = "Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'\r\n"
+_JSON = "Content-Type: application/json\r\nContent-Length: %d\r\n"
 # for when there is no client to hold and nothing to parse
-_SHORT = "HTTP/1.0 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nRetry-After: 5\r\n\r\n%s"
-_BUSY = "503 Service Unavailable", '{"error": "too many clients"}'
-_LATE = "408 Request Timeout", '{"error": "too slow"}'
+_BUSY = b'HTTP/1.0 503 Busy\r\nContent-Type: application/json\r\n\r\n{"error": "too many clients"}'
+_LATE = b'HTTP/1.0 408 Late\r\nContent-Type: application/json\r\n\r\n{"error": "too slow"}'
 
 
 def _after(ms):
@@ -128,11 +126,8 @@ class Client:
             await self._send(out)
 
     async def _send(self, data):
-        try:
-            self._stream.write(data)
-            await self._stream.drain()
-        except OSError:
-            raise EOFError  # of an OSError microdot makes nothing at all, and we count
+        self._stream.write(data)
+        await self._stream.drain()
 
     async def rest(self):
         """Until somebody sets `wake`; what was written before goes out first."""
@@ -145,13 +140,14 @@ class Client:
         self.expires = _after(_ANSWER_MS)
 
 
-def _error(status, text):
-    return microdot.Response({"error": text}, status)
+def _error(text, status):
+    return {"error": text}, status
 
 
 class Server:
-    """`run()` for ever. `routes`: {path: function of a Request}, which gives what a Response is made of: the body or a
-    tuple (body, status, headers). A look into a dict: microdot's patterns and dispatching cost 4 KB.
+    """`run()` for ever. `routes`: {path: function of a Request}, which gives a body or (body, status) or (body, status,
+    text of more headers). A body is a dict (sent as JSON), something to iterate over, or an asynchronous function of
+    the Client, which writes for as long as it likes.
 
     `status` counts answered requests, those refused (too many, too large, too slow) and errors (malformed, broken off
     by the client, failures of ours).
@@ -243,9 +239,8 @@ class Server:
 
     def _refuse(self, sock, what):
         self.status["refused"] += 1
-        status, text = what
         try:
-            sock.write((_SHORT % (status, len(text), text)).encode())
+            sock.write(what)
         except OSError:
             pass
         self._leave(sock)
@@ -274,7 +269,7 @@ class Server:
                 self.status["refused"] += 1  # it never reads
         except Exception as error:
             # browsers connect in advance and say nothing, and whoever only listens may leave at any time
-            if client.heard and not client.endless or isinstance(error, MemoryError):
+            if client.heard and not client.endless or not isinstance(error, (OSError, EOFError)):
                 self._failed(error)
         if client in self._clients:
             self._clients.remove(client)
@@ -294,42 +289,50 @@ class Server:
                 raise ValueError
         except microdot.HTTPException as error:
             self.status["refused"] += 1
-            response = _error(error.status_code, error.reason)
+            answer = _error(error.reason, error.status_code)
         except (OSError, EOFError, MemoryError):
             raise
         except Exception as error:
             self._failed(error)
-            response = _error(400, "bad request")
+            answer = _error("bad request", 400)
         else:
-            response = self._ask(request)
+            answer = self._ask(request)
         client.answer()
-        for name, value in _COMMON:
-            if name not in response.headers:
-                response.headers[name] = value
-        response.is_head = request is not None and request.method == "HEAD"
         unread = request is None or request.content_length > _BODY
+        only_head = request is not None and request.method == "HEAD"
         del request  # an endless answer does not need it
-        try:
-            await response.write(client)
-            await client.flush()
-        finally:
-            if hasattr(response.body, "close"):
-                response.body.close()
+        await self._send(client, only_head, *answer if isinstance(answer, tuple) else (answer,))
         return unread
 
     def _ask(self, request):
         if request.content_length > _BODY:
             self.status["refused"] += 1
-            return _error(413, "too large")
+            return _error("too large", 413)
         self.status["requests"] += 1
         if request.method not in ("GET", "HEAD"):
-            return microdot.Response({"error": "only GET and HEAD"}, 405, {"Allow": "GET, HEAD"})
+            return {"error": "only GET and HEAD"}, 405, "Allow: GET, HEAD\r\n"
         function = self._routes.get(request.path)
         if not function:
-            return _error(404, "not found")
+            return _error("not found", 404)
         try:
-            answer = function(request)
-            return microdot.Response(*answer) if isinstance(answer, tuple) else microdot.Response(answer)
+            return function(request)
         except Exception as error:
             self._failed(error)
-            return _error(500, "failed")
+            return _error("failed", 500)
+
+    async def _send(self, client, only_head, body, status=200, headers=""):
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            headers += _JSON % len(body)
+            body = (body,)
+        if "Cache-Control" not in headers:
+            headers += _DATA
+        await client.awrite((_HEAD_OF_ALL % (status, "OK" if status < 400 else "Refused", headers)).encode())
+        if only_head:
+            pass
+        elif callable(body):
+            await body(client)
+        else:
+            for piece in body:
+                await client.awrite(piece)
+        await client.flush()
