@@ -126,7 +126,7 @@ class App:
 
 
 def start():
-    """Run for ever. Settings that are wrong are named, and the defaults run instead: the dongle stays reachable."""
+    """Run for ever. Settings that are wrong are named, and the defaults run instead: the meter is read all the same."""
     from wattport import settings
     log = Log()
     try:

@@ -53,6 +53,7 @@ class AesGcm:
         self._cipher = (cipher or block_cipher)(key, _ECB)
         self._stream = bytearray(_BULK)
         self._one = bytearray(16)
+        self._zero = bytes(16)
         hash_key = bytearray(16)
         self._cipher.encrypt(hash_key, hash_key)
         self._ghash = Ghash(hash_key)
@@ -64,9 +65,13 @@ class AesGcm:
         ghash.update(aad, 0, len(aad))
         ghash.update(buf, start, end)
         one = self._one
-        lengths = (len(aad) * 8, (end - start) * 8)  # both below 2^32 bits, so two words of the four stay zero
-        for i in range(16):
-            one[i] = lengths[i >> 3] >> (56 - 8 * (i & 7)) & 0xFF if i & 7 > 3 else 0
+        one[:] = self._zero
+        size = end - start << 3
+        one[6] = len(aad) >> 5  # two bytes for bits of additional data, three for the message: more than fits the heap
+        one[7] = len(aad) << 3 & 0xFF
+        one[13] = size >> 16
+        one[14] = size >> 8 & 0xFF
+        one[15] = size & 0xFF
         ghash.update(one, 0, 16)
         ctr_fill(one, iv, 1, 16)
         self._cipher.encrypt(one, one)
