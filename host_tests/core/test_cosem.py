@@ -303,7 +303,7 @@ def test_any_wrong_byte_gives_a_reading_or_a_named_error():
 
 def test_every_code_of_a_notification_can_be_listed():
     data = notification(*LIST_2)
-    found = codes.of_notification(CosemDecoder(CET), data, 0, len(data))
+    found = codes.of_notification(data, 0, len(data))
     assert found["1-1:1.8.0"] == [4294967291, 0, ""] and found["1-1:0.0.5"] == ID and found["1-1:96.1.1"] == MODEL
     assert found["0-1:1.0.0"] == "07e7060fff0c0000ff800000"
     assert len(found) == 17

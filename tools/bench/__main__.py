@@ -37,7 +37,7 @@ from wattport.crypto.aes import Aes  # noqa: E402
 KEY = bytes(range(16))
 # family → (key or None, the peer that reads it, how much faster we mean to be)
 FAMILIES = {"dsmr5": (None, "dsmr-parser", 5), "dsmr2": (None, None, 0), "be": (None, None, 0), "lu": (KEY, None, 0),
-            "kamstrup": (None, "amshan", 8)}
+            "kamstrup": (None, "amshan", 8), "kamstrup_encrypted": (KEY, None, 0)}
 TELEGRAMS = 40
 START = 1_760_000_000
 CLOCK = 250_000_000  # instructions a second, the clock of the budgets
@@ -87,19 +87,21 @@ def peer(name, frames):
 
 def decoding(folder):
     for family, (key, other, factor) in FAMILIES.items():
-        meter = meters.make(family, seed=1, start=START, key=key)
+        kind, _, encrypted = family.partition("_")
+        meter = meters.make(kind, seed=1, start=START, key=key, auth_key=key if encrypted else None)
         frames = [meter.next()[0] for _ in range(TELEGRAMS)]
         path = folder / family
+        keys = [key.hex(), key.hex() if encrypted else ""] if key else ["", ""]
         path.write_bytes(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))
         budget = None
         if other:
             theirs = peer(other, frames)
             show("decode.%s.%s" % (family, other), theirs, "us")
             budget = theirs / factor
-        show("decode.%s.cpython" % family, stopwatch.measure(path, key.hex() if key else "")[0], "us", budget)
+        show("decode.%s.cpython" % family, stopwatch.measure(path, *keys)[0], "us", budget)
         for runtime in RUNTIMES:
             words, environment = micropython(runtime, heap="2m")
-            printed = subprocess.run([*words, stopwatch.__file__, str(path), key.hex() if key else ""],
+            printed = subprocess.run([*words, stopwatch.__file__, str(path), *keys],
                                      env=environment, capture_output=True, text=True, check=True).stdout
             passed, allocated = json.loads(printed)
             show("decode.%s.%s" % (family, runtime), passed, "us", budget if runtime == "micropython" else None)

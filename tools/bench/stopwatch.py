@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs in every runtime: what a family's telegrams cost. `stopwatch.py FILE KEY` prints
+"""Runs in every runtime: what a family's telegrams cost. `stopwatch.py FILE KEY AUTH_KEY` prints
 [microseconds a telegram, bytes allocated].
 
 FILE holds telegrams, each with its length before it (4 bytes). They differ from one another as a meter's do.
@@ -29,10 +29,11 @@ def refuse(error, frame):
     raise error
 
 
-def measure(path, key):
+def measure(path, key, auth_key):
     """(microseconds, bytes allocated or None) of one telegram; the best of some rounds, as a noisy machine's is."""
     frames = list(telegrams(path))
-    meter = Meter(lambda reading, family: None, refuse, unhexlify(key) if key else None)
+    meter = Meter(lambda reading, family: None, refuse, unhexlify(key) if key else None,
+                  unhexlify(auth_key) if auth_key else None)
 
     def play():
         for frame in frames:
@@ -57,4 +58,4 @@ def measure(path, key):
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], sys.argv[2])))
+    print(json.dumps(measure(*sys.argv[1:4])))

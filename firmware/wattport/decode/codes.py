@@ -4,7 +4,7 @@
     {"1-0:1.8.1": [1234567, -3, "kWh"]}    integer, decimal exponent, unit as sent; a text where there is no number
 """
 
-from wattport.decode import p1line
+from wattport.decode import cosem, p1line
 
 
 def _value(buf, at, end):
@@ -39,11 +39,13 @@ def of_text(buf, start, end):
     return found
 
 
-def of_notification(decoder, buf, start, end):
+def of_notification(buf, start, end):
     """Codes of a COSEM notification. Lists without units carry none: ["number", 0, ""]."""
     found = {}
-    for at, value in decoder.pairs(buf, start, end)[2]:
-        code = "%d-%d:%d.%d.%d" % tuple([buf[at + i] for i in range(5)])
+    items = cosem.open_list(buf, start, end)[0]
+    for i in cosem.codes_of(buf, items):
+        at, value = items[i][0], items[i + 1]
+        code = "%d-%d:%d.%d.%d" % tuple([buf[at + group] for group in range(5)])
         if isinstance(value, tuple):
             value = "".join(["%02x" % byte for byte in bytes(buf[value[0]:value[1]])])
         found[code] = [value, 0, ""] if isinstance(value, int) else value

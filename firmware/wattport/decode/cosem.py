@@ -7,6 +7,7 @@ Codes and values stand one behind the other in the body: an octet string of six 
 follows. What is irregular about a maker's list is data, in `layouts`.
 """
 
+from wattport.decode import layouts
 from wattport.errors import MeterError
 from wattport.reading import name_of, settle
 
@@ -133,46 +134,56 @@ def _is_time(item):
     return isinstance(item, tuple) and item[1] - item[0] == 12
 
 
+def codes_of(buf, items):
+    """Indices of the items that are OBIS codes with a value behind them."""
+    return [i for i in range(len(items) - 1) if is_code(buf, items[i]) and not is_code(buf, items[i + 1])]
+
+
+def open_list(buf, start, end):
+    """(items of the body, place of the notification's own time or 0)"""
+    walker = Walker(buf, start + 5, end)
+    size = walker.length()
+    if size == _OCTETS:  # some meters write the type of an octet string before its length
+        size = walker.length()
+    stamp = walker.at if size == 12 else 0
+    walker.at += size
+    if walker.at > end:
+        raise MeterError("truncated", "the data end inside of the date and time")
+    walker.walk()
+    return walker.items, stamp
+
+
 class CosemDecoder:
     """Decodes the notifications of one meter."""
 
     def __init__(self, zone):
         self._zone = zone
+        self._names = {}  # code → name, None included: to make one takes more heap than to keep it
         self.family = "dlms"
 
-    def pairs(self, buf, start, end):
-        """(layout, place of the notification's own time or 0, [(place of the code, value), ...])"""
-        from wattport.decode import layouts
-        walker = Walker(buf, start + 5, end)
-        size = walker.length()
-        if size == _OCTETS:  # some meters write the type of an octet string before its length
-            size = walker.length()
-        stamp = walker.at if size == 12 else 0
-        walker.at += size
-        if walker.at > end:
-            raise MeterError("truncated", "the data end inside of the date and time")
-        walker.walk()
-        items = walker.items
-        pairs = []
-        for i in range(len(items) - 1):
-            if is_code(buf, items[i]) and not is_code(buf, items[i + 1]):
-                pairs.append((items[i][0], items[i + 1]))
-        return layouts.find(items, [code_at(buf, at) for at, _ in pairs]), stamp, pairs
+    def _name(self, code, names):
+        if code not in self._names:
+            if len(self._names) > _MOST_ITEMS:
+                self._names.clear()
+            self._names[code] = names.get(code) or name_of(code)
+        return self._names[code]
 
     def decode(self, buf, start, end):
         """Reading of the notification buf[start:end]; an error "unsupported" for a list no layout knows."""
-        layout, stamp, pairs = self.pairs(buf, start, end)
+        items, stamp = open_list(buf, start, end)
+        places = codes_of(buf, items)
+        layout = layouts.find(items, [code_at(buf, items[i][0]) for i in places])
         if not layout:
             raise MeterError("unsupported", "no layout knows this list")
         reading = {}
-        scales, clock, other = layout["scales"], layout["clock"], layout["names"]
-        for at, value in pairs:
-            code = code_at(buf, at)
+        scales, names = layout["scales"], layout["names"]
+        for i in places:
+            code, value = code_at(buf, items[i][0]), items[i + 1]
             if code == 0x010000:
                 if _is_time(value):
                     stamp = value[0]
                 continue
-            name = other.get(code) or name_of(code)
+            name = self._name(code, names)
             if not name or value is None:
                 continue
             if name in _TEXTS:
@@ -184,7 +195,7 @@ class CosemDecoder:
         if not reading:
             raise MeterError("unsupported", "nothing known is in the list")
         if stamp:
-            time = time_of(buf, stamp, self._zone, clock)
+            time = time_of(buf, stamp, self._zone, layout["clock"])
             if time is not None:
                 reading["time"] = time
         settle(reading)
