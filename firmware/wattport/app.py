@@ -92,6 +92,11 @@ class App:
             self._web = Web(self._port, self._look, self._log)
         await self._web.run()
 
+    async def _publish(self):
+        while not self._wifi.connected:  # an attempt before that can only fail, and costs a wait
+            await asyncio.sleep_ms(500)
+        await self._publisher.run()
+
     async def _watch(self):
         """Feeds the watchdog as long as the meter task lives, looks at the health, and reports it."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
@@ -118,7 +123,7 @@ class App:
         if self._port:
             add("web", self._serve)
         if self._broker:
-            add("mqtt", self._publisher.run)
+            add("mqtt", self._publish)
         else:
             self._log("warning", "no broker is set; readings stay here")
         gc.collect()
