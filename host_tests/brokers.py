@@ -24,16 +24,12 @@ from cryptography.x509.oid import NameOID
 
 from tools.compile import micropython
 from tools.paths import PROGRAMS
+from tools.run import free_port
 
 PATIENCE = 30  # seconds; what takes longer is broken, not slow
 
 logging.getLogger("amqtt").setLevel(logging.CRITICAL)
 logging.getLogger("transitions").setLevel(logging.CRITICAL)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def eventually(predicate, what="it", patience=PATIENCE):

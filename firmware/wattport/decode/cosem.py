@@ -159,7 +159,6 @@ class CosemDecoder:
     def __init__(self, zone):
         self._zone = zone
         self._names = {}  # code → name, None included: to make one takes more heap than to keep it
-        self.family = "dlms"
 
     def _name(self, code, names):
         if code not in self._names:

@@ -28,9 +28,6 @@ class P1Decoder:
         self._zone = zone
         self.family = ""
         self._model = ("", b"")
-        self._forget()
-
-    def _forget(self):
         # a line each, side by side: four lists take less heap than an object a line
         self._texts = []  # the whole line, or of a value that changes its key b"1-0:1.7.0("
         self._tails = []  # None, or of a value that changes (what follows the number, exponent)

@@ -21,14 +21,13 @@ _LUXEMBOURG = b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff
 
 
 class Decryptor:
-    """Opens envelopes with one key. `auth_key` None: see `open`. `frame_counter` is the last frame's."""
+    """Opens envelopes with one key. `auth_key` None: see `open`."""
 
     def __init__(self, key, auth_key=None):
         self._gcm = AesGcm(key) if key else None
         self._aad = bytearray(17)
         self._auth_key = auth_key
         self._iv = bytearray(12)
-        self.frame_counter = 0
 
     def open(self, buf, start, end, plausible):
         """Decrypt the envelope at buf[start:end] in place; (start, end, the tag was right) of the plain text.
@@ -68,7 +67,6 @@ class Decryptor:
                     raise MeterError("wrong_key", "the tag does not fit")
                 self._gcm.crypt(buf, text, stop, self._iv)
                 self._accept(buf, text, stop, plausible)
-        self.frame_counter = int.from_bytes(self._iv[_TITLE_SIZE:], "big")
         return text, stop, verified
 
     def _open_tagged(self, buf, text, stop, security):

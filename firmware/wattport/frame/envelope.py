@@ -38,8 +38,7 @@ class Envelope:
     """The envelope as a frame of its own."""
 
     name = "encrypted"
-    STARTS = (b"\xdb",)
-    MARKS = b"\xdb"
+    START = b"\xdb"
     TAIL = 0
     whole = False
 

@@ -3,7 +3,7 @@
 
 A protocol is an object with
     name       for people and counters
-    STARTS     bytes a frame can start with
+    START      the byte, as bytes, that a frame starts with
     measure(buf, start, end, last) → bytes of the frame that starts at `start`; 0: more bytes are needed; -1: no frame
                starts here; raises MeterError for a frame that is broken
     TAIL       bytes that may follow a frame and mean nothing: a line end, a closing flag
@@ -114,10 +114,9 @@ class Framer:
         buf, end = self._buf, self._end
         best = end
         for protocol in self._protocols:
-            for mark in protocol.STARTS:
-                at = buf.find(mark, self._start, best)
-                if at >= 0:
-                    best = at
+            at = buf.find(protocol.START, self._start, best)
+            if at >= 0:
+                best = at
         self._pass_to(best)
         return best < end
 
@@ -128,7 +127,7 @@ class Framer:
                     break
                 mark = self._buf[self._start]
                 for protocol in self._protocols:
-                    if mark in protocol.MARKS:
+                    if protocol.START[0] == mark:
                         self._active = protocol
                         protocol.reset()
             if not self._step(self._active, last):

@@ -18,8 +18,7 @@ class Hdlc:
     """After a measured frame, buf[body:body_end] is its information field."""
 
     name = "HDLC"
-    STARTS = (b"\x7e",)
-    MARKS = b"\x7e"
+    START = b"\x7e"
     TAIL = 1
     whole = True
 

@@ -24,8 +24,7 @@ def _letter(byte):
 
 class P1:
     name = "P1"
-    STARTS = (b"/",)
-    MARKS = b"/"
+    START = b"/"
     TAIL = 2
 
     def __init__(self):
