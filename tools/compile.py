@@ -96,6 +96,10 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
         target = (top / source.relative_to(sources)).with_suffix(".html.gz")
         if _is_older(target, source):
             pack_page(source, target)
+    for source in sorted((sources / package).rglob("*.jsonl")):
+        target = top / source.relative_to(sources)
+        if _is_older(target, source):
+            _write(target, source.read_bytes())
     microdot = Path(importlib.util.find_spec("microdot").origin).with_name("microdot.py")
     if _is_older(top / "microdot.mpy", microdot):
         compile_file(microdot, top / "microdot.mpy", arch, rename=False)
@@ -104,7 +108,7 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
 
 def shipped(top):
     """What of a compiled tree belongs on a device: [path, ...]."""
-    return sorted(path for end in ("mpy", "gz", "csp") for path in top.rglob("*." + end))
+    return sorted(path for end in ("mpy", "gz", "csp", "jsonl") for path in top.rglob("*." + end))
 
 
 def micropython(runtime, extra_path=(), heap=None):

@@ -16,16 +16,25 @@ from wattport.meter import Meter
 CHUNK = 512
 
 
+def _protocols(first):
+    if first in (0xE6, 0x0F):
+        from wattport.frame.bare import Bare
+        return [Bare(bytes([first]))]
+    return "auto"
+
+
 class Decoder:
     """Feed bytes, get lines: `write` is called with one JSON text each."""
 
-    def __init__(self, options, write):
+    def __init__(self, options, write, first=0):
+        """`first`: the first byte of what is going to be fed, as data without a frame can be told by nothing else."""
         self.failed = False
         self._write = write
         key, auth_key = options.get("key"), options.get("auth_key")
         self.meter = Meter(self._reading, self._error, unhexlify(key) if key else None,
                            unhexlify(auth_key) if auth_key else None, options.get("zone"),
-                           obis=bool(options.get("obis")), size=8192)
+                           obis=bool(options.get("obis")), size=8192, protocol=_protocols(first),
+                           profile=options.get("profile"))
 
     def _reading(self, reading, family):
         line = {"family": family}
@@ -53,14 +62,19 @@ class Decoder:
             yield "%d bytes between telegrams skipped" % self.meter.garbage
         if self.meter.counters.key_unused:
             yield "%d telegrams were not encrypted, the key was not needed" % self.meter.counters.key_unused
+        if self.meter.counters.stale:
+            yield "the frame counter of %d telegrams had not risen" % self.meter.counters.stale
+        if self.meter.key_verdict:
+            yield self.meter.key_verdict
 
 
 def decode_file(stream, options, write, remark):
     """Decode a binary stream to its end; True when all of it was good."""
-    decoder = Decoder(options, write)
+    decoder = None
     chunk = bytearray(CHUNK)
     while True:
         size = stream.readinto(chunk)
+        decoder = decoder or Decoder(options, write, chunk[0])
         if not size:
             break
         decoder.meter.feed(chunk, size)

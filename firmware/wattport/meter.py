@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The pure way through the house: bytes of one meter → Readings. Frames are found, opened and decoded here.
 
-What a frame holds is told by its first byte, layer by layer: an LLC header (E6 E7 00), an encrypted envelope (DB),
-P1 text ("/"), a COSEM data-notification (0F). Only the protocols that the settings leave possible are imported, and a
-decoder when the first telegram needs it.
+What a frame holds is told by its first byte, layer by layer and in any order: an LLC header (E6 E7 00), a block of a
+general block transfer (E0), an encrypted envelope (DB, DC), then P1 text ("/"), a COSEM notification (0F), SML (76).
+Only the protocols that the settings leave possible are imported, and a decoder when the first telegram needs it.
 """
 
 from micropython import const
@@ -13,8 +13,13 @@ from wattport.frame.framer import Framer
 from wattport.modules import forget
 
 _LLC = b"\xe6\xe7\x00"
-_ENVELOPE = const(0xDB)
+_BLOCK = const(0xE0)
+_ENVELOPES = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
 _NOTIFICATION = const(0x0F)
+_TEXT = const(0x2F)
+_SML = const(0x76)
+_JSON = const(0x7B)
+_MOST_LAYERS = const(8)
 
 
 def _protocols(wanted):
@@ -28,6 +33,12 @@ def _protocols(wanted):
     if wanted in ("auto", "encrypted"):
         from wattport.frame.envelope import Envelope
         found.append(Envelope())
+    if wanted in ("auto", "M-Bus"):
+        from wattport.frame.mbus import Mbus
+        found.append(Mbus())
+    if wanted == "SML":
+        from wattport.frame.sml import Sml
+        found.append(Sml())
     return found
 
 
@@ -35,22 +46,26 @@ class Counters:
     """What has been seen of the meter; `errors` by kind."""
 
     def __init__(self):
+        self.frames = 0  # whole ones, whether they could be read or not
         self.telegrams = 0
         self.errors = {kind: 0 for kind in KINDS}
         self.key_unused = 0  # telegrams that came in the clear although a key is set
+        self.stale = 0  # telegrams whose frame counter had not risen
 
 
 class Meter:
     """`feed` bytes in; `on_reading(reading, family)` and `on_error(error, frame)` come out; `frame` holds only until
     `on_error` returns.
 
-    key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC" or
-    "encrypted". `on_frame(bytes)`, if given, hears every whole frame as it came.
+    key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC",
+    "encrypted", "M-Bus" or "SML"; or a list of protocol objects. profile: a layout of the household's own, as
+    `decode.profile` takes it. `on_frame(bytes)`, if given, hears every whole frame as it came.
     With `obis` a Reading's "obis" holds every code: {"1-0:1.8.1": [integer, scale, "unit"]}.
+    `protocol` tells the last whole frame's.
     """
 
     def __init__(self, on_reading, on_error, key=None, auth_key=None, zone=None, on_frame=None, obis=False, size=4096,
-                 protocol="auto"):
+                 protocol="auto", profile=None):
         from wattport import posixzone
         self._on_reading = on_reading
         self._on_error = on_error
@@ -59,11 +74,16 @@ class Meter:
         self._zone = posixzone.parse(zone or posixzone.CENTRAL_EUROPE)
         forget("wattport.posixzone")
         self._obis = obis
-        self._decryptor = self._p1 = self._cosem = self._inner = None
+        self._profile = profile
+        self._decryptor = self._inner = self._blocks = None
+        self._decoders = {}  # first byte → what decodes it
+        self._clear = False  # the last telegram came in the clear
+        self.protocol = ""
         self.counters = Counters()
-        self._framer = Framer(_protocols(protocol), self._frame, self._error, size)
+        protocols = _protocols(protocol) if isinstance(protocol, str) else protocol
+        self._parts = [protocol.parts for protocol in protocols if hasattr(protocol, "parts")]
+        self._framer = Framer(protocols, self._frame, self._error, size)
         self.feed = self._framer.feed
-        self.flush = self._framer.flush
 
     @property
     def garbage(self):
@@ -71,44 +91,80 @@ class Meter:
 
     @property
     def pending(self):
-        return self._framer.pending
+        """Bytes that wait for more."""
+        size = self._framer.pending
+        for parts in self._parts:
+            size += parts.pending
+        return size
+
+    def flush(self, last=False):
+        """The line has gone silent, or `last`: it has ended. What is half is not going to be whole."""
+        self._framer.flush(last)
+        for parts in self._parts:
+            if parts.pending:
+                parts.drop()
+                self._error(MeterError("truncated", "the last parts of the telegram are missing"), b"", 0, 0)
+
+    @property
+    def key_verdict(self):
+        """What is known of the key, a sentence for a person; "" before the first telegram that can tell."""
+        if self._clear:
+            return "the telegrams are fine and not encrypted: no key is needed" if self._key else ""
+        return self._decryptor.verdict if self._decryptor else ""
 
     def _error(self, error, buf, start, end):
         self.counters.errors[error.kind] += 1
         self._on_error(error, memoryview(buf)[start:end])
 
+    def _whole(self, parts, opened):
+        """`opened` as it is, after the parts that were given up for it have been told of."""
+        if parts and parts.lost:
+            parts.lost = False
+            self._error(MeterError("truncated", "the last parts of a telegram are missing"), b"", 0, 0)
+        return opened
+
     def _frame(self, protocol, buf, start, end):
         if self._on_frame:
             self._on_frame(bytes(memoryview(buf)[start:end]))
-        at, stop = start, end
-        family, text_family = "dlms", ""
-        if protocol.name == "HDLC":
-            family = "dlms-hdlc"
-            at, stop = start + protocol.body, start + protocol.body_end
+        self.counters.frames += 1
+        self.protocol = protocol.name
+        family, text_family = protocol.family, ""
+        opened = self._whole(getattr(protocol, "parts", None), protocol.open(buf, start, end))
         encrypted = verified = False
-        while True:
+        for _ in range(_MOST_LAYERS):
+            if not opened:
+                return  # one part of several
+            buf, at, stop = opened
             if at >= stop:
                 raise MeterError("unsupported", "the frame is empty")
             first = buf[at]
-            if first == _ENVELOPE and not encrypted:
+            if first in _ENVELOPES and not encrypted:
                 encrypted = True
                 at, stop, verified = self._open(buf, at, stop)
+                opened = buf, at, stop
+            elif first == _BLOCK and not encrypted:
+                family = "dlms-gbt"
+                opened = self._block(buf, at, stop)
             elif buf.startswith(_LLC, at):
-                at += 3
+                opened = buf, at + 3, stop
             else:
                 break
-        if first == 0x2F:
-            if encrypted and not verified:  # a right tag says more than the checksum inside
-                stop = at + self._text_size(buf, at, stop)
-            reading, text_family = self._text(buf, at, stop, not protocol.whole and not encrypted)
-        elif first == _NOTIFICATION:
-            reading = self._notification(buf, at, stop)
+        if first == _TEXT and encrypted and not verified:  # a right tag says more than the checksum inside
+            stop = at + self._text_size(buf, at, stop)
+        decoder = self._decoder(first)
+        if first == _TEXT:
+            reading = decoder.decode(buf, at, stop, not protocol.whole and not encrypted)
+            text_family = decoder.family
         else:
-            raise MeterError("unsupported", "data of an unknown kind, first byte %02X" % first)
+            reading = decoder.decode(buf, at, stop)
+        if self._obis:
+            from wattport.decode import codes
+            reading["obis"] = codes.of(first, buf, at, stop)
         if text_family:
             family = text_family if not encrypted else "dsmr-lu-encrypted"
-        elif encrypted:
+        elif encrypted and family != "dlms-gbt":
             family += "-encrypted"
+        self._clear = not encrypted
         if self._key and not encrypted:
             self.counters.key_unused += 1
         self.counters.telegrams += 1
@@ -116,20 +172,35 @@ class Meter:
 
     def _open(self, buf, at, stop):
         """Decrypt the envelope in place; (start, end, the tag was right) of what was inside."""
+        self._clear = False
         if not self._decryptor:
             from wattport.frame.decrypt import Decryptor
             self._decryptor = Decryptor(self._key, self._auth_key)
-        return self._decryptor.open(buf, at, stop, self._plausible)
+        opened = self._decryptor.open(buf, at, stop, self._plausible)
+        self.counters.stale += self._decryptor.stale
+        return opened
+
+    def _block(self, buf, at, stop):
+        from wattport.frame import blocks
+        if not self._blocks:
+            from wattport.frame.parts import Parts
+            self._blocks = Parts()
+            self._parts.append(self._blocks)
+        return self._whole(self._blocks, blocks.add(self._blocks, buf, at, stop))
 
     def _plausible(self, buf, start, stop):
         """True when decrypted bytes can only be right: P1 text with its checksum, or the head of a notification."""
-        if buf[start] == 0x2F:
+        if buf[start] == _TEXT:
             try:
                 return self._text_size(buf, start, stop) > 0
             except MeterError:
                 return False
-        return (stop - start > 18 and buf[start] == _NOTIFICATION and buf[start + 5] in (0, 12)
-                and buf[start + 6 + buf[start + 5]] in (1, 2))
+        if stop - start < 22 or buf[start] != _NOTIFICATION:
+            return False
+        at = start + 5
+        if buf[at] == 9:  # some write the date's type in front of its length
+            at += 1
+        return buf[at] in (0, 12) and buf[at + 1 + buf[at]] in (1, 2)
 
     def _text_size(self, buf, at, stop):
         """Check P1 text that came out of an envelope; its size."""
@@ -144,22 +215,23 @@ class Meter:
             raise MeterError("checksum", "the decrypted text has no checksum")
         return size
 
-    def _text(self, buf, at, stop, strict):
-        if not self._p1:
-            from wattport.decode.p1 import P1Decoder
-            self._p1 = P1Decoder(self._zone)
-        reading = self._p1.decode(buf, at, stop, strict)
-        if self._obis:
-            from wattport.decode import codes
-            reading["obis"] = codes.of_text(buf, at, stop)
-        return reading, self._p1.family
+    def _decoder(self, first):
+        decoder = self._decoders.get(first)
+        if not decoder:
+            decoder = self._decoders[first] = self._make_decoder(first)
+        return decoder
 
-    def _notification(self, buf, at, stop):
-        if not self._cosem:
+    def _make_decoder(self, first):
+        if first == _TEXT:
+            from wattport.decode.p1 import P1Decoder
+            return P1Decoder(self._zone)
+        if first == _NOTIFICATION:
             from wattport.decode.cosem import CosemDecoder
-            self._cosem = CosemDecoder(self._zone)
-        reading = self._cosem.decode(buf, at, stop)
-        if self._obis:
-            from wattport.decode import codes
-            reading["obis"] = codes.of_notification(buf, at, stop)
-        return reading
+            return CosemDecoder(self._zone, self._profile)
+        if first == _SML:
+            from wattport.decode.sml import SmlDecoder
+            return SmlDecoder(self._zone)
+        if first == _JSON:
+            from wattport.decode.glow import GlowDecoder
+            return GlowDecoder(self._zone)
+        raise MeterError("unsupported", "data of an unknown kind, first byte %02X" % first)

@@ -4,7 +4,7 @@
 from wattport import posixzone
 from wattport.clock import seconds
 from wattport.decode import codes
-from wattport.decode.cosem import CosemDecoder, Walker, is_code, time_of
+from wattport.decode.cosem import CosemDecoder, Walker, text_of, time_of
 from wattport.errors import MeterError
 
 CET = posixzone.parse("CET-1CEST,M3.5.0,M10.5.0/3")
@@ -75,7 +75,7 @@ def at(zone, clock, deviation, status, month, day=15, hour=12, minute=0):
 
 def test_a_deviation_says_what_the_offset_is_whatever_else_is_set():
     # deviation → hours east of Greenwich as seen in CET, EET, WET. Turned round where it is the zone's own offset.
-    table = {-120: (2, 2, 2), -60: (1, 1, 1), 0: (0, 0, 0), 60: (1, -1, 1), 120: (2, 2, -2), -180: (3, 3, 3)}
+    table = {-120: (2, 2, 2), -60: (1, 1, 1), 60: (1, -1, 1), 120: (2, 2, -2), -180: (3, 3, 3)}
     for deviation, hours in table.items():
         for zone, offset in zip((CET, EET, WET), hours):
             for clock in ("local", "standard"):
@@ -83,6 +83,14 @@ def test_a_deviation_says_what_the_offset_is_whatever_else_is_set():
                     for month in (1, 7):
                         assert at(zone, clock, deviation, status, month) == offset * 3600, (
                             deviation, offset, clock, status, month)
+
+
+def test_a_deviation_of_zero_counts_only_where_it_can_be_right():
+    for status, month in ((0x00, 1), (0x80, 7)):
+        assert at(WET, "local", 0, status, month) == 0
+        for zone, offset in ((CET, 1), (EET, 2)):  # Aidon sends 0 and means wall time
+            assert at(zone, "local", 0, status, month) == (offset + (month == 7)) * 3600
+            assert at(zone, "standard", 0, status, month) == offset * 3600
 
 
 def test_a_standard_clock_without_deviation_knows_no_summer():
@@ -137,7 +145,7 @@ def test_every_type_is_walked():
             (b"\x11\xff", [255]), (b"\x12\xff\xfe", [65534]), (b"\x14\xff\xff\xff\xff\xff\xff\xff\xff", [-1]),
             (b"\x14\x7f\xff\xff\xff\xff\xff\xff\xff", [0x7FFFFFFFFFFFFFFF]),
             (b"\x15\xff\xff\xff\xff\xff\xff\xff\xff", [0xFFFFFFFFFFFFFFFF]), (b"\x16\x1e", [30]),
-            (b"\x0a\x03abc", ["abc"]), (b"\x0c\x00", [""]), (b"\x09\x02\x01\x02", [(2, 4)]), (b"\x09\x00", [(2, 2)]),
+            (b"\x0a\x03abc", [(2, 5)]), (b"\x0c\x00", [(2, 2)]), (b"\x09\x02\x01\x02", [(2, 4)]), (b"\x09\x00", [(2, 2)]),
             (b"\x09\x81\x02\x01\x02", [(3, 5)]), (b"\x09\x82\x00\x02\x01\x02", [(4, 6)]), (b"\x02\x00", []),
             (b"\x02\x02\x11\x01\x01\x02\x11\x02\x00", [1, 2, None])):
         assert walk(data) == items, data
@@ -169,14 +177,54 @@ def test_lengths_beyond_the_data_are_truncated_and_longer_ones_malformed():
             assert kind_of(walk, bytes([kind]) + size + bytes(300)) == "malformed", (kind, size)
 
 
-def test_a_text_that_is_no_text_is_malformed_in_every_runtime():
-    for raw in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"a\x80", b"\x7f"):
-        assert kind_of(walk, b"\x0a" + bytes([len(raw)]) + raw) == "malformed", raw
+def test_octets_are_told_as_their_text_or_as_digits_in_every_runtime():
+    for raw, told in ((b"E 77", "E 77"), (b" 77\x00\x00", "77"), (b"", ""), (b"\xff\xfe", "fffe"), (b"\xc0\x80", "c080"),
+                      (b"\xed\xa0\x80", "eda080"), (b"a\x80", "6180"), (b"\x7f", "7f"), (b"a\nb", "610a62"),
+                      (b'"\\', '"\\')):
+        assert text_of(b"xx" + raw, 2, 2 + len(raw)) == told, raw
 
 
-def test_a_code_has_six_bytes_and_ends_with_255():
-    data = code(1, 1, 1, 7, 0) + octets(b"abcdef")
-    assert is_code(data, (2, 8)) and not is_code(data, (10, 16)) and not is_code(data, (2, 7)) and not is_code(data, 5)
+def shape_of(data):
+    walker = Walker(data, 0, len(data), True)
+    walker.walk()
+    return walker.shape, walker.scales, walker.objects
+
+
+def test_a_shape_tells_codes_clocks_texts_and_numbers_apart():
+    data = structure(code(1, 0, 1, 7, 0), u32(1), text("a"), octets(b"a"), octets(NOON), b"\x00", b"\x16\x01", b"\x03\x01",
+                     u16(1), octets(b"abcdef"))
+    assert shape_of(data) == ("cisotnebio", {}, [])
+
+
+def scaler_unit(scaler, unit):
+    return structure(bytes([15, scaler & 0xFF]), bytes([22, unit]))
+
+
+def pushed(*groups, kind=3):
+    return structure(u16(kind), code(*groups), b"\x0f\x02", u16(0))
+
+
+def test_scalers_and_pushed_objects_are_no_items():
+    data = structure(code(1, 0, 1, 7, 0), u32(1), scaler_unit(-3, 27), pushed(1, 0, 2, 7, 0), u16(5))
+    assert shape_of(data) == ("cii", {1: (-3, 27)}, [0x020700])
+    assert shape_of(structure(b"\x0f\x01", b"\x11\x16"))[0] == "ii"  # two numbers that only look like it
+    for cut in range(len(data)):
+        assert kind_of(walk, data[:cut]) == "truncated", cut
+
+
+def test_lists_of_other_codes_units_or_sizes_have_other_marks():
+    def mark(*elements):
+        data = structure(*elements)
+        walker = Walker(data, 0, len(data))
+        walker.walk()
+        return walker.mark
+
+    one = [code(1, 0, 1, 7, 0), u32(1), scaler_unit(-3, 27), text("ab")]
+    assert mark(*one) == mark(code(1, 0, 1, 7, 0), u32(99), scaler_unit(-3, 27), text("xy"))
+    others = [[code(1, 0, 2, 7, 0)] + one[1:], [one[0], u16(1)] + one[2:], one[:2] + [scaler_unit(0, 27)] + one[3:],
+              one[:2] + [scaler_unit(-3, 30)] + one[3:], one[:3] + [text("abc")], one[:3] + [octets(b"ab")],
+              one[:1] + [b"\x00"] + one[2:], one[:3]]
+    assert len(set([mark(*other) for other in others] + [mark(*one)])) == len(others) + 1
 
 
 # -- Kamstrup -------------------------------------------------------------------------------------------------------
@@ -271,12 +319,12 @@ def test_a_text_in_the_place_of_a_number_is_no_value_and_a_number_is_a_text_wher
     identity = [text("Kamstrup_V0001"), code(1, 1, 0, 0, 5)]
     assert decode(notification(*(identity + [u32(77)] + POWER)))["meter_id"] == "77"
     assert decode(notification(*(identity + [octets(b"E77")] + POWER)))["meter_id"] == "E77"
-    assert kind_of(decode, notification(*(identity + [octets(b"\xff\xfe")] + POWER))) == "malformed"
+    assert decode(notification(*(identity + [octets(b"\xff\xfe")] + POWER)))["meter_id"] == "fffe"
 
 
 def test_lists_of_nobody_are_unsupported():
-    for elements in ((), (u32(1101),), (text("AIDON_V0001"),), (text("Kamstrup_V0001"),),
-                     (text("Kamstrup_V0001"), code(1, 1, 0, 0, 5), text(ID))[:2], [text("Kamstrup_V0002")] + LIST_1[1:],
+    for elements in ((), (u32(1101), u32(1102)), (text("AIDON_V0001"),), (text("Kamstrup_V0001"),),
+                     (text("Kamstrup_V0001"), code(1, 1, 0, 0, 5)), [text("Kamstrup_V0002")] + LIST_1[1:],
                      LIST_1[1:]):
         assert kind_of(decode, notification(*elements)) == "unsupported", elements
 

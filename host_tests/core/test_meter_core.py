@@ -190,7 +190,8 @@ KEYS = (
     (None, 0x20, OTHER, AUTH, "wrong_key", "wrong_key"),
     (None, 0x20, None, None, "no_key", "no_key"),
     (AUTH, 0xB0, KEY, AUTH, "unsupported", "unsupported"),  # compressed
-    (AUTH, 0x70, KEY, AUTH, "unsupported", "unsupported"),  # under the broadcast key
+    (AUTH, 0x32, KEY, AUTH, "unsupported", "unsupported"),  # AES-256
+    (AUTH, 0x70, KEY, AUTH, None, None),  # a broadcast key is a key too
 )
 
 

@@ -6,6 +6,9 @@
 
 from wattport.decode import cosem, p1line
 
+# Blue Book, table of physical units
+UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
+
 
 def _value(buf, at, end):
     stop, _, _ = p1line.quantity(buf, at, end)
@@ -42,11 +45,24 @@ def of_text(buf, start, end):
 def of_notification(buf, start, end):
     """Codes of a COSEM notification. Lists without units carry none: ["number", 0, ""]."""
     found = {}
-    items = cosem.open_list(buf, start, end)[0]
-    for i in cosem.codes_of(buf, items):
-        at, value = items[i][0], items[i + 1]
+    walker = cosem.open_list(buf, start, end, True)[0]
+    items = walker.items
+    for i in range(len(items) - 1):
+        value = items[i + 1]
+        if walker.shape[i] != "c" or walker.shape[i + 1] == "c":
+            continue
+        at = items[i][0]
         code = "%d-%d:%d.%d.%d" % tuple([buf[at + group] for group in range(5)])
         if isinstance(value, tuple):
-            value = "".join(["%02x" % byte for byte in bytes(buf[value[0]:value[1]])])
-        found[code] = [value, 0, ""] if isinstance(value, int) else value
+            found[code] = cosem.text_of(buf, value[0], value[1])
+        elif value is not None:
+            scaler, unit = walker.scales.get(i + 1, (0, 255))
+            found[code] = [value, scaler, UNITS.get(unit, "")]
     return found
+
+
+def of(first, buf, start, end):
+    """Codes of a payload by its first byte."""
+    if first == 0x2F:
+        return of_text(buf, start, end)
+    return of_notification(buf, start, end) if first == 0x0F else {}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Opens general-glo-ciphering envelopes (layout in `envelope`), alone on the line or inside of HDLC.
+"""Opens general-glo- and general-ded-ciphering envelopes (layout in `envelope`), alone on the line or inside of others.
 
-The IV is system title and frame counter; the additional data are security control and the authentication key.
+The IV is system title and frame counter; the additional data are security control and the authentication key (Green
+Book 9.2.7.2.4). Security suites 0 and 1 encrypt alike; suite 2 takes keys of 32 bytes, which no consumer port uses.
 """
 
 from micropython import const
@@ -14,27 +15,36 @@ _TITLE_SIZE = const(8)
 _TAG_SIZE = const(12)
 _ENCRYPTED = const(0x20)
 _AUTHENTICATED = const(0x10)
-# compression and a key other than the global unicast one
-_UNKNOWN = const(0xC0)
+_COMPRESSED = const(0x80)
+_SUITE = const(0x0F)
 # Luxembourg's authentication key, the same for every meter (Smarty P1 specification 1.1.3, 3.2.5)
 _LUXEMBOURG = b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"
 
 
 class Decryptor:
-    """Opens envelopes with one key. `auth_key` None: see `open`."""
+    """Opens envelopes with one key. `auth_key` None: see `open`.
+
+    `verdict`: what the last envelope tells of the key, a sentence for a person. `stale`: 1 when the frame counter of
+    the last opened one had not risen, which a repeated frame and a replaced meter have in common; otherwise 0.
+    """
 
     def __init__(self, key, auth_key=None):
         self._gcm = AesGcm(key) if key else None
         self._aad = bytearray(17)
         self._auth_key = auth_key
         self._iv = bytearray(12)
+        self._last = b""
+        self._proven = False  # a tag fitted once, so it can be checked: from then on each has to
+        self.stale = 0
+        self.verdict = ""
 
     def open(self, buf, start, end, plausible):
         """Decrypt the envelope at buf[start:end] in place; (start, end, the tag was right) of the plain text.
 
         Without an authentication key Luxembourg's is tried; when the tag does not fit, `plausible(buf, start, end)`
-        decides whether the text is one: its own checksum or tag then stands in for the tag.
+        decides whether the text is one: its own checksum or head then stands in for the tag.
         """
+        self.stale = 0
         if end - start < 2 or buf[start + 1] != _TITLE_SIZE:
             raise MeterError("malformed", "the system title has not 8 bytes")
         size, at = length_at(buf, start + 2 + _TITLE_SIZE, end)
@@ -44,29 +54,30 @@ class Decryptor:
             raise MeterError("truncated", "the envelope says %d bytes, %d are there" % (size, end - at))
         security = buf[at]
         stop = at + size
-        if not security & _ENCRYPTED or security & _UNKNOWN:
+        if not security & _ENCRYPTED or security & _COMPRESSED or security & _SUITE > 1:
             raise MeterError("unsupported", "security control %02X" % security)
+        text = at + 5
         if not self._gcm:
-            raise MeterError("no_key", "the meter encrypts, no key is set")
+            if plausible(buf, text, stop):  # a reader in between has decrypted it, and left the envelope as it was
+                return text, stop, False
+            self.verdict = "the meter encrypts, and no key is set"
+            raise MeterError("no_key", self.verdict)
         self._iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
         self._iv[_TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
-        text = at + 5
         verified = False
-        if not security & _AUTHENTICATED:
-            self._gcm.crypt(buf, text, stop, self._iv)
-            self._accept(buf, text, stop, plausible)
-        else:
+        if security & _AUTHENTICATED:
             stop -= _TAG_SIZE
             if stop < text:
                 raise MeterError("malformed", "the envelope is too short for its tag")
             verified = self._open_tagged(buf, text, stop, security)
-            if not verified:
-                if buf.find(bytes(buf[start:start + 2 + _TITLE_SIZE]), text, stop) > 0:
-                    raise MeterError("truncated", "a new envelope starts inside")
-                if self._auth_key:
-                    raise MeterError("wrong_key", "the tag does not fit")
-                self._gcm.crypt(buf, text, stop, self._iv)
-                self._accept(buf, text, stop, plausible)
+            if not verified and buf.find(bytes(buf[start:start + 2 + _TITLE_SIZE]), text, stop) > 0:
+                raise MeterError("truncated", "a new envelope starts inside")
+        if verified:
+            self._proven = True
+            self.verdict = "the key is right"
+        else:
+            self._open_untagged(buf, text, stop, security & _AUTHENTICATED, plausible)
+        self._count()
         return text, stop, verified
 
     def _open_tagged(self, buf, text, stop, security):
@@ -76,7 +87,25 @@ class Decryptor:
         return (self._gcm.open(buf, text, stop, self._iv, self._aad, _TAG_SIZE)
                 or self._gcm.open(buf, text, stop, self._iv, b"", _TAG_SIZE))
 
-    def _accept(self, buf, start, stop, plausible):
-        if not plausible(buf, start, stop):
-            self._gcm.crypt(buf, start, stop, self._iv)  # back to what it was: another frame may start inside
-            raise MeterError("wrong_key", "it decrypts to nothing known")
+    def _open_untagged(self, buf, text, stop, tagged, plausible):
+        self._gcm.crypt(buf, text, stop, self._iv)
+        if plausible(buf, text, stop):
+            if not tagged:
+                self.verdict = "the key is right: the text makes sense; the meter sends no tag to prove it"
+                return
+            if not self._auth_key and not self._proven:
+                self.verdict = "the key is right: the text makes sense; to prove it the authentication key is missing"
+                return
+            self.verdict = "the tag does not fit, but the text makes sense: " + (
+                "the telegram is damaged" if self._proven else "the authentication key is wrong")
+        elif tagged and self._auth_key:
+            self.verdict = "the tag does not fit, and it decrypts to nothing known: the key is wrong"
+        else:
+            self.verdict = "it decrypts to nothing known: the key is wrong"
+        self._gcm.crypt(buf, text, stop, self._iv)  # back to what it was: another frame may start inside
+        raise MeterError("wrong_key", self.verdict)
+
+    def _count(self):
+        counter = bytes(self._iv)
+        self.stale = int(counter[:_TITLE_SIZE] == self._last[:_TITLE_SIZE] and counter <= self._last)
+        self._last = counter

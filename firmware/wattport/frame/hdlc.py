@@ -9,26 +9,29 @@ and two checksums say where a frame ends.
 
 from wattport.crypto.crc import crc16_x25
 from wattport.errors import MeterError
+from wattport.frame.parts import Parts
 
+_LLC = b"\xe6\xe7\x00"
 _SHORTEST = 7  # format 2, addresses 1 + 1, control 1, FCS 2
 _LONGEST_ADDRESS = 4
 
 
 class Hdlc:
-    """After a measured frame, buf[body:body_end] is its information field."""
-
     name = "HDLC"
+    family = "dlms-hdlc"
     START = b"\x7e"
     TAIL = 1
     whole = True
 
     def __init__(self):
+        self.parts = Parts()
+        self._number = 0
         self.reset()
 
     def reset(self):
         self.sure = False
         self.reach = 0
-        self.body = self.body_end = 0  # offsets from the start of the frame
+        self._body = 0  # offset of the information field from the start of the frame
 
     def measure(self, buf, start, end, last):
         if end - start < 3:
@@ -56,10 +59,21 @@ class Hdlc:
             if buf[start + length + 1] != 0x7E:
                 raise MeterError("truncated", "no flag at the end of the frame")
             raise MeterError("checksum", "frame checksum is %04X, should be %04X" % (sent, counted))
-        if buf[start + 1] & 0x08:
-            raise MeterError("unsupported", "the frame is a segment")
-        self.body_end = length - 1
         return length + 1
+
+    def open(self, buf, start, end):
+        """The information field, put together when the frame is one of several segments (6.4.3.3): these carry no
+        number, but only the first has an LLC header."""
+        at, stop = start + self._body, end - 2
+        more = buf[start + 1] & 0x08
+        if not more and not self.parts.pending:
+            return buf, at, stop
+        self._number = 0 if buf.startswith(_LLC, at) else self._number + 1
+        if not more and not self._number:  # a whole one: the one before has lost its end
+            self.parts.drop()
+            self.parts.lost = True
+            return buf, at, stop
+        return self.parts.add(buf, at, stop, self._number, not more)
 
     def _header(self, buf, start, end):
         """Check the header; its size from the flag on, or 0 when more bytes are needed."""
@@ -83,5 +97,5 @@ class Hdlc:
         if sent != counted:
             raise MeterError("checksum", "header checksum is %04X, should be %04X" % (sent, counted))
         self.sure = True
-        self.body = at + 3 - start
-        return self.body
+        self._body = at + 3 - start
+        return self._body

@@ -24,6 +24,7 @@ def _letter(byte):
 
 class P1:
     name = "P1"
+    family = "p1"  # the decoder knows better
     START = b"/"
     TAIL = 2
 
@@ -95,3 +96,6 @@ class P1:
             self.whole = False
             return end - start
         return 0
+
+    def open(self, buf, start, end):
+        return buf, start, end
