@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""CRC-16, reflected, two bytes a step: ARC (P1: poly 0x8005, start 0), X-25 (HDLC: poly 0x1021, start and end 0xFFFF).
+"""CRC-16, reflected, two bytes a step: ARC (P1: poly 0x8005, start 0), X-25 (HDLC, SML: poly 0x1021, start and end
+0xFFFF), Kermit (as X-25, start and end 0).
 
 A polynomial has two tables, 512 bytes of heap each, made when a protocol first asks for them: the remainders of a byte,
 and of a byte with another one behind it.
@@ -49,3 +50,9 @@ def crc16_x25(buf, start, end):
     """CRC-16/X-25 of buf[start:end]; check value of b"123456789" is 0x906E (ISO/IEC 13239, IEC 62056-46)."""
     one, two = _tables_of(0x8408)
     return crc16_update(0xFFFF, start, buf, end, one, two) ^ 0xFFFF
+
+
+def crc16_kermit(buf, start, end):
+    """CRC-16/Kermit of buf[start:end]; check value of b"123456789" is 0x2189."""
+    one, two = _tables_of(0x8408)
+    return crc16_update(0, start, buf, end, one, two)

@@ -61,8 +61,27 @@ def of_notification(buf, start, end):
     return found
 
 
+def of_sml(buf, start, end):
+    """Codes of an SML file, with their group F where it is not 255."""
+    from wattport.decode import sml
+    found = {}
+    walker = sml.Walker(buf, start, end)
+    while walker.next():
+        at = walker.at
+        code = "%d-%d:%d.%d.%d" % tuple([buf[at + group] for group in range(5)])
+        if buf[at + 5] != 0xFF:
+            code += "*%d" % buf[at + 5]
+        if walker.value is not None:
+            found[code] = [walker.value, walker.scaler or 0, UNITS.get(walker.unit, "")]
+        elif walker.text_end > walker.text:
+            found[code] = sml.plain(buf, walker.text, walker.text_end)
+    return found
+
+
 def of(first, buf, start, end):
     """Codes of a payload by its first byte."""
     if first == 0x2F:
         return of_text(buf, start, end)
+    if first == 0x76:
+        return of_sml(buf, start, end)
     return of_notification(buf, start, end) if first == 0x0F else {}
