@@ -48,13 +48,15 @@ def viper(function):
 
 
 class _Aes:
-    """`cryptolib.aes` in ECB mode, the chip's AES, by `cryptography`."""
+    """`cryptolib.aes` in its modes 1, ECB, and 2, CBC: the chip's AES, by `cryptography`."""
 
-    def __init__(self, key, mode):
+    def __init__(self, key, mode, iv=None):
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-        if mode != 1:
-            raise ValueError("ECB only")
-        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+        self._cipher = Cipher(algorithms.AES(key), modes.ECB() if mode == 1 else modes.CBC(iv))
+        self._encryptor = self._cipher.encryptor()
+
+    def decrypt(self, source, into):
+        into[:len(source)] = self._cipher.decryptor().update(bytes(source))
 
     def encrypt(self, source, into):
         into[:len(source)] = self._encryptor.update(bytes(source))

@@ -18,6 +18,7 @@ from tools import cpython
 cpython.install()
 
 from tools import decoder, zones  # noqa: E402
+from wattport.decode import profile as profiles  # noqa: E402
 from tools.compile import RUNTIMES, micropython  # noqa: E402
 
 _RAW_TOPICS = "wattport/+/raw"
@@ -28,6 +29,17 @@ def hex_key(text):
     if len(digits) != 32 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
         raise argparse.ArgumentTypeError("a key is 32 hexadecimal digits")
     return digits
+
+
+def profile(name):
+    try:
+        found = json.loads(Path(name).read_text())
+        profiles.check(found)
+    except OSError:
+        raise argparse.ArgumentTypeError("no such file: %s" % name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("%s: %s" % (name, error))
+    return found
 
 
 def zone(text):
@@ -43,6 +55,9 @@ def parse(arguments):
     parser.add_argument("--key", type=hex_key, help="encryption key, 32 hexadecimal digits")
     parser.add_argument("--auth-key", type=hex_key, help="authentication key, 32 hexadecimal digits")
     parser.add_argument("--obis", action="store_true", help="add every OBIS code, named or not")
+    parser.add_argument("--profile", type=profile, metavar="FILE",
+                        help="a layout to try first, one JSON object; see docs/profiles.md")
+    parser.add_argument("--items", action="store_true", help="show what COSEM lists hold, to write a profile from")
     parser.add_argument("--tz", type=zone, metavar="ZONE", help="zone of times without one; default Central Europe")
     parser.add_argument("--runtime", choices=("cpython", *RUNTIMES), default="cpython")
     parser.add_argument("--mqtt", metavar="HOST:PORT", help="decode what dongles publish under /raw, for ever")
@@ -81,7 +96,8 @@ async def listen(options, settings):
 
 def main(arguments=None):
     options = parse(arguments)
-    settings = {"key": options.key, "auth_key": options.auth_key, "zone": options.tz, "obis": options.obis}
+    settings = {"key": options.key, "auth_key": options.auth_key, "zone": options.tz, "obis": options.obis,
+                "profile": options.profile, "items": options.items}
     if options.mqtt:
         try:
             asyncio.run(listen(options, settings))

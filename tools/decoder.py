@@ -11,30 +11,56 @@ import json
 import sys
 from binascii import unhexlify
 
+from wattport import posixzone
+from wattport.decode.cosem import CosemDecoder, open_list, text_of
+from wattport.errors import MeterError
+from wattport.frame.envelope import length_at as envelope_length
 from wattport.meter import Meter
 
 CHUNK = 512
 
 
-def _protocols(first):
-    if first in (0xE6, 0x0F):
+def _protocols(start):
+    """Data without a frame around them are told by how the input starts, and by nothing else."""
+    if start[0] in (0xE6, 0x0F) or start[0] == 0xDB and not _has_tag(start):
         from wattport.frame.bare import Bare
-        return [Bare(bytes([first]))]
+        return [Bare(bytes(start[:1]))]
     return "auto"
+
+
+def _has_tag(envelope):
+    try:
+        return envelope[envelope_length(envelope, 10, len(envelope))[1]] & 0x10
+    except (MeterError, IndexError):
+        return True
+
+
+class _Lister(CosemDecoder):
+    """Shows what a list holds, readable or not."""
+
+    def decode(self, buf, start, end):
+        walker = open_list(buf, start, end, True)[0]
+        values = [text_of(buf, item[0], item[1]) if isinstance(item, tuple) else item for item in walker.items]
+        self.write(json.dumps({"shape": walker.shape, "items": values}))
+        return CosemDecoder.decode(self, buf, start, end)
 
 
 class Decoder:
     """Feed bytes, get lines: `write` is called with one JSON text each."""
 
-    def __init__(self, options, write, first=0):
-        """`first`: the first byte of what is going to be fed, as data without a frame can be told by nothing else."""
+    def __init__(self, options, write, start=b"/"):
+        """`start`: the first bytes of what is going to be fed."""
         self.failed = False
         self._write = write
         key, auth_key = options.get("key"), options.get("auth_key")
         self.meter = Meter(self._reading, self._error, unhexlify(key) if key else None,
                            unhexlify(auth_key) if auth_key else None, options.get("zone"),
-                           obis=bool(options.get("obis")), size=8192, protocol=_protocols(first),
+                           obis=bool(options.get("obis")), size=8192, protocol=_protocols(start),
                            profile=options.get("profile"))
+        if options.get("items"):
+            lister = _Lister(posixzone.parse(options.get("zone") or posixzone.CENTRAL_EUROPE), options.get("profile"))
+            lister.write = write
+            self.meter.decoders[0x0F] = lister
 
     def _reading(self, reading, family):
         line = {"family": family}
@@ -74,7 +100,7 @@ def decode_file(stream, options, write, remark):
     chunk = bytearray(CHUNK)
     while True:
         size = stream.readinto(chunk)
-        decoder = decoder or Decoder(options, write, chunk[0])
+        decoder = decoder or Decoder(options, write, chunk)
         if not size:
             break
         decoder.meter.feed(chunk, size)

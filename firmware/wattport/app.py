@@ -37,13 +37,13 @@ class App:
         self._log = log
         self._device_id = hexlify(machine.unique_id()).decode()
         meter = document["meter"]
-        self._keyed = bool(meter["key"])
         self._supervisor = Supervisor(log)
         self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
         self._meter = Meter(
             self._reading, self._error, unhexlify(meter["key"]) if meter["key"] else None,
             unhexlify(meter["auth_key"]) if meter["auth_key"] else None, document["time"]["zone"],
-            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=meter["protocol"])
+            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=meter["protocol"],
+            profile=meter["profile"])
         self._line = Line(open_uart(board, meter), self._meter)
         self._wifi = Wifi(document["wifi"], log)
         self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
@@ -63,8 +63,11 @@ class App:
         if family != self._health.family:
             self._log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
             self._health.family = family
-        if self._keyed and not family.endswith("encrypted"):
-            self._log.limited("key_unused", "warning", "a key is set, but this meter does not encrypt")
+        counters = self._meter.counters
+        if counters.key_unused:
+            self._log.limited("key_unused", "warning", self._meter.key_verdict)
+        if counters.stale:
+            self._log.limited("stale", "warning", "%d telegrams repeated a frame counter or stepped back" % counters.stale)
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
 
     def _error(self, error, frame):

@@ -67,7 +67,8 @@ class Health:
         return {
             "version": VERSION, "uptime_s": self._log.uptime_s(), "reset_cause": self._reset_cause,
             "meter": self.meter_state(), "family": self.family, "telegram_age_s": self._age_s(self._decoded),
-            "telegrams": counters.telegrams, "errors": counters.errors, "key_unused": counters.key_unused,
+            "telegrams": counters.telegrams, "frames": counters.frames, "errors": counters.errors,
+            "key": self._meter.key_verdict, "key_unused": counters.key_unused, "stale": counters.stale,
             "garbage": self._meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
             "heap_free": gc.mem_free(), "rssi": self._wifi.rssi(), "tasks": self._tasks,
             "mqtt": self._publisher.status,

@@ -19,6 +19,7 @@ _NOTIFICATION = const(0x0F)
 _TEXT = const(0x2F)
 _SML = const(0x76)
 _JSON = const(0x7B)
+_AMIS = (0x53, 0x73)  # M-Bus SND_UD
 _MOST_LAYERS = const(8)
 
 
@@ -34,8 +35,8 @@ def _protocols(wanted):
         from wattport.frame.envelope import Envelope
         found.append(Envelope())
     if wanted in ("auto", "M-Bus"):
-        from wattport.frame.mbus import Mbus
-        found.append(Mbus())
+        from wattport.frame.mbus import Mbus, Request
+        found += [Mbus(), Request()]
     if wanted == "SML":
         from wattport.frame.sml import Sml
         found.append(Sml())
@@ -61,7 +62,8 @@ class Meter:
     "encrypted", "M-Bus" or "SML"; or a list of protocol objects. profile: a layout of the household's own, as
     `decode.profile` takes it. `on_frame(bytes)`, if given, hears every whole frame as it came.
     With `obis` a Reading's "obis" holds every code: {"1-0:1.8.1": [integer, scale, "unit"]}.
-    `protocol` tells the last whole frame's.
+    `protocol` tells the last whole frame's; `answer` is what its meter waits for, to be sent and emptied by who holds
+    the line.
     """
 
     def __init__(self, on_reading, on_error, key=None, auth_key=None, zone=None, on_frame=None, obis=False, size=4096,
@@ -76,9 +78,10 @@ class Meter:
         self._obis = obis
         self._profile = profile
         self._decryptor = self._inner = self._blocks = None
-        self._decoders = {}  # first byte → what decodes it
+        self.decoders = {}  # first byte of a payload → what decodes it; tools put in their own
         self._clear = False  # the last telegram came in the clear
         self.protocol = ""
+        self.answer = b""
         self.counters = Counters()
         protocols = _protocols(protocol) if isinstance(protocol, str) else protocol
         self._parts = [protocol.parts for protocol in protocols if hasattr(protocol, "parts")]
@@ -130,6 +133,7 @@ class Meter:
         self.protocol = protocol.name
         family, text_family = protocol.family, ""
         opened = self._whole(getattr(protocol, "parts", None), protocol.open(buf, start, end))
+        self.answer = getattr(protocol, "answer", b"")
         encrypted = verified = False
         for _ in range(_MOST_LAYERS):
             if not opened:
@@ -149,8 +153,11 @@ class Meter:
                 opened = buf, at + 3, stop
             else:
                 break
-        if first == _TEXT and encrypted and not verified:  # a right tag says more than the checksum inside
-            stop = at + self._text_size(buf, at, stop)
+        if encrypted and not verified:  # a right tag says more than the checksum inside
+            if first == _TEXT:
+                stop = at + self._text_size(buf, at, stop)
+            elif not protocol.whole:
+                raise MeterError("wrong_key", "neither a checksum nor a tag that fits proves the telegram")
         decoder = self._decoder(first)
         if first == _TEXT:
             reading = decoder.decode(buf, at, stop, not protocol.whole and not encrypted)
@@ -162,6 +169,8 @@ class Meter:
             reading["obis"] = codes.of(first, buf, at, stop)
         if text_family:
             family = text_family if not encrypted else "dsmr-lu-encrypted"
+        elif first in _AMIS:
+            encrypted, family = True, "amis"
         elif encrypted and family != "dlms-gbt":
             family += "-encrypted"
         self._clear = not encrypted
@@ -216,9 +225,9 @@ class Meter:
         return size
 
     def _decoder(self, first):
-        decoder = self._decoders.get(first)
+        decoder = self.decoders.get(first)
         if not decoder:
-            decoder = self._decoders[first] = self._make_decoder(first)
+            decoder = self.decoders[first] = self._make_decoder(first)
         return decoder
 
     def _make_decoder(self, first):
@@ -231,6 +240,9 @@ class Meter:
         if first == _SML:
             from wattport.decode.sml import SmlDecoder
             return SmlDecoder(self._zone)
+        if first in _AMIS:
+            from wattport.decode.amis import AmisDecoder
+            return AmisDecoder(self._zone, self._key)
         if first == _JSON:
             from wattport.decode.glow import GlowDecoder
             return GlowDecoder(self._zone)

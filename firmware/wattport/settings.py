@@ -38,6 +38,13 @@ def _is_key(value):
     return isinstance(value, str) and (not value or len(value) == 32 and not value.strip("0123456789abcdefABCDEF"))
 
 
+def _is_profile(value):
+    if value:
+        from wattport.decode import profile
+        profile.check(value)
+    return isinstance(value, dict)
+
+
 def _is_zone(value):
     from wattport import posixzone
     try:
@@ -61,9 +68,10 @@ SCHEMA = {
         "baud": (115200, _one_of(300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
         "format": ("8N1", _one_of("8N1", "8E1", "7E1")),
         "invert": (True, _FLAG),
-        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted")),
+        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted", "M-Bus", "SML")),
         "key": ("", _KEY),
         "auth_key": ("", _KEY),
+        "profile": ({}, (_is_profile, "a profile, or {}")),
     },
     "mqtt": {
         "host": ("", _text(253)),
@@ -104,7 +112,11 @@ def check(document):
             if key not in SCHEMA[group]:
                 raise SettingsError("%s.%s: there is no such setting" % (group, key))
             test, wanted = SCHEMA[group][key][1]
-            if not test(value):
+            try:
+                fine = test(value)
+            except ValueError as error:
+                fine, wanted = False, error
+            if not fine:
                 raise SettingsError("%s.%s: %s" % (group, key, wanted))
     whole = {}
     for group, keys in SCHEMA.items():

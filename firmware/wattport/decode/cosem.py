@@ -30,8 +30,8 @@ class Walker:
 
     Left out of the items and, with `detail`, gathered apart: `scales`, {index of the item in front: (scaler, unit)},
     from structures of a scaler and a unit; `objects`, the codes of a list of what has been pushed (class, code,
-    attribute, index). `shape` has a letter an item: i integer, e enum, b boolean, n null, c OBIS code, t date and
-    time, o other octets, s text.
+    attribute, index). `shape` has a letter an item: 1 2 4 8 integer of so many bytes, e enum, b boolean, n null, c OBIS
+    code, t date and time, o other octets, s text.
     """
 
     def __init__(self, buf, at, end, detail=False):
@@ -82,7 +82,7 @@ class Walker:
                 value = value << 8 | buf[i]
             if kind in _SIGNED and buf[at] & 0x80:
                 value -= 1 << 8 * size
-            self._add(value, "e" if kind == 22 else "b" if kind == 3 else "i", kind)
+            self._add(value, "e" if kind == 22 else "b" if kind == 3 else str(size), kind)
         elif kind == _OCTETS:
             size = self.length()
             at = self._take(size)

@@ -16,6 +16,7 @@ _NONE = 255
 _TIME = 0x010000
 _NAMES = {0x600100: "meter_id", 0x600107: "meter_model", 0x600101: "meter_id", 0x2A0000: "meter_id"}
 _TEXTS = ("meter_id", "meter_model")
+_NUMBERS = "1248eb"
 _PLAIN = ("W", "VA", "VAR", "WH", "VAH", "VARH")
 
 
@@ -27,7 +28,8 @@ def _pairs(buf, walker):
         if len(items) != len(objects) - 1:
             return []
         return [(objects[i + 1], i) for i in range(len(items))]
-    return [(code_at(buf, items[i][0]), i + 1) for i in range(len(items) - 1) if shape[i] == "c" and shape[i + 1] != "c"]
+    return [(code_at(buf, items[i][0]), i + 1) for i in range(len(items) - 1)
+            if shape[i] == "c" and shape[i + 1] != "c"]
 
 
 def _factor(name, scale, unit):
@@ -52,7 +54,7 @@ def make(buf, walker, own=None):
     if profile and "fields" in profile:
         for place, (name, factor) in profile["fields"].items():
             text = name in _TEXTS or name == "time"
-            if text or shape[place] in "ieb":
+            if text or shape[place] in _NUMBERS:
                 plan += [place, name, 0 if text else factor]
         return profile["clock"], plan
     if not profile and not scales:
@@ -68,7 +70,7 @@ def make(buf, walker, own=None):
             continue
         factor = 0
         if name not in _TEXTS:
-            if shape[place] not in "ieb":
+            if shape[place] not in _NUMBERS:
                 continue
             if place in scales:
                 scaler, unit = scales[place]

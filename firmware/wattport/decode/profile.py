@@ -3,7 +3,8 @@
 object a line; a household can set one more (`meter.profile`).
 
     name    for people
-    shape   a letter an item, as `cosem.Walker` has it and `tools.decode --items` shows it; "" any
+    shape   a letter an item, as `cosem.Walker` has it and `tools.decode --items` shows it, i for an integer of any
+            size; "" any list
     text    what one of the first five items begins with; "" anything
     model   the same, for meters that differ by their type only
     objects true: a list of pushed objects with their codes stands in front of the values
@@ -100,7 +101,7 @@ def _fits(profile, buf, walker):
         if len(wanted) != len(shape):
             return False
         for i in range(len(wanted)):  # a value that is left out is null
-            if wanted[i] != shape[i] and shape[i] != "n":
+            if wanted[i] != shape[i] and shape[i] != "n" and not (wanted[i] == "i" and shape[i] in "1248"):
                 return False
     return _begins(buf, walker, profile.get("text", "")) and _begins(buf, walker, profile.get("model", ""))
 

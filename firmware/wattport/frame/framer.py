@@ -6,6 +6,8 @@ A protocol is an object with
     START      the byte, as bytes, that a frame starts with
     measure(buf, start, end, last) → bytes of the frame that starts at `start`; 0: more bytes are needed; -1: no frame
                starts here; raises MeterError for a frame that is broken
+    family     what the decoded telegrams of this protocol are called, unless their decoder knows better
+    open(buf, start, end) → (buffer, start, end) of what a measured frame holds, or None when it is one part of several
     TAIL       bytes that may follow a frame and mean nothing: a line end, a closing flag
     sure       True once `measure` has recognised a start beyond doubt
     whole      True when a measured frame carries a checksum, so that nothing can hide inside of it

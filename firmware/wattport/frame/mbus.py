@@ -18,7 +18,13 @@ _LAST = 0x10
 _TAGS = (0xE6, 0xDB, 0xDC, 0xE0, 0x0F)
 
 
+_ACKNOWLEDGE = b"\xe5"
+_REQUEST = b"\x10\x40\xf0\x30\x16"
+
+
 class Mbus:
+    """`answer`: what the meter of the last frame waits for: an AMIS meter falls silent without."""
+
     name = "M-Bus"
     family = "dlms-mbus"
     START = b"\x68"
@@ -27,6 +33,7 @@ class Mbus:
 
     def __init__(self):
         self.parts = Parts()
+        self.answer = b""
         self.reset()
 
     def reset(self):
@@ -65,10 +72,36 @@ class Mbus:
     def open(self, buf, start, end):
         control = buf[start + 6]
         at, stop = start + 7, end - 2
-        if control == 0x5B:
+        self.answer = _ACKNOWLEDGE if control == 0x5B else b""
+        if self.answer:
             return buf, start + 4, stop
         if at < stop and (control & 0x0F or buf[at] not in _TAGS) or stop - at > 2 and buf[at + 2] in _TAGS:
             at += 2
         if at >= stop:
             raise MeterError("malformed", "the frame is empty")
         return self.parts.add(buf, at, stop, control & 0x0F, control & _LAST)
+
+
+class Request:
+    """SND_NKE to address 240: an AMIS meter asks, once a minute, whether anybody reads it."""
+
+    name = "M-Bus"
+    family = "mbus"
+    START = b"\x10"
+    TAIL = 0
+    whole = True
+    answer = _ACKNOWLEDGE
+    sure = False
+    reach = 0
+
+    def reset(self):
+        pass
+
+    def measure(self, buf, start, end, last):
+        size = min(end - start, len(_REQUEST))
+        if not _REQUEST.startswith(bytes(buf[start:start + size])):
+            return -1
+        return size if size == len(_REQUEST) else 0
+
+    def open(self, buf, start, end):
+        return None
