@@ -31,8 +31,9 @@ _IN_SIZE = const(128)
 class Client:
     """One session on one connection; made anew for the next one."""
 
-    def __init__(self, stream, out, on_message=None, on_failure=None):
-        """out: a bytearray of OUT_SIZE, to be used by one client after the other.
+    def __init__(self, stream, out, on_message=None, on_failure=None, most=192):
+        """out: a bytearray of OUT_SIZE, to be used by one client after the other; None for one that only listens.
+        most: bytes of a message that are kept, with its topic.
 
         on_message(topic, payload, retained), bytes; on_failure(). Both synchronous and short.
         """
@@ -41,7 +42,7 @@ class Client:
         self._on_message = on_message
         self._on_failure = on_failure
         self._out = out
-        self._inbox = packet.Inbox(self._receive)
+        self._inbox = packet.Inbox(self._receive, most)
         self._lock = asyncio.Lock()
         self._answer = asyncio.Event()  # CONNACK, SUBACK or the PUBACK of `_number`: one is awaited at a time
         self._expected = _CONNACK

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""What every meter that is not on the serial line shows of itself: the counters of a `meter.Meter` and of an
+`uart.Line`, so that the health and the watchdog see no difference."""
+
+import time
+
+from wattport.errors import KINDS
+
+_EPOCH_2000 = 946684800
+_SET_SINCE = 2026  # a clock that shows an earlier year has not been set
+
+
+def clock_time():
+    """UTC seconds since 1970, or None while the chip's clock is not set."""
+    if time.gmtime()[0] < _SET_SINCE:
+        return None
+    return int(time.time()) + (_EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
+
+
+class Source:
+    """`counters` has `telegrams`, `errors` and so on; it is the source itself."""
+
+    key_verdict = ""
+    protocol = ""
+
+    def __init__(self):
+        self.counters = self
+        self.errors = {kind: 0 for kind in KINDS}
+        self.telegrams = self.frames = self.key_unused = self.stale = self.garbage = self.pending = 0
+        self.bytes = 0
+        self.looks = 0  # counts up while the task lives: the watchdog watches it
+        self.stall_ms = 0
+        self._looked = None
+
+    def look(self):
+        """To be called at every turn of the task; milliseconds since the last one, 0 at first."""
+        now = time.ticks_ms()
+        gap = 0 if self._looked is None else time.ticks_diff(now, self._looked)
+        self._looked = now
+        self.looks = self.looks + 1 & 0xFFFF
+        if gap > self.stall_ms:
+            self.stall_ms = gap
+        return gap
