@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""P1 text → Reading: DSMR 2.2 to 5, Luxembourg, Belgium, Sweden and whoever else writes OBIS lines.
+"""P1 and IEC 62056-21 text → Reading: DSMR 2.2 to 5, Luxembourg, Belgium, Sweden and whoever else writes OBIS lines.
 
     1-0:1.8.1(001234.567*kWh)                             a value
     0-1:24.2.1(230101120000W)(00012.345*m3)               a child meter's value with its time
     0-1:24.3.0(230101120000)(00)(60)(1)(0-1:24.2.1)(m3)   DSMR 2.2: the value stands on the next line
     (00012.345)
+    1.8.0(001234.567*kWh)2.8.0(000012.345*kWh)            IEC 62056-21: groups A-B left out, several on a line
 
 A meter sends the same lines in the same order, most of them word for word as before. So each line is remembered with
 what it meant, and only a line that changed is read again; of a value that changes, the key and what follows the number
@@ -19,6 +20,11 @@ from wattport.reading import settle
 
 _MOST_LINES = const(160)
 _LONGEST_NUMBER = const(24)
+_LONGEST_KEPT = const(768)  # of a line that does not change: a text message of 2 KB is not worth its heap
+_MOST_WH = const(99999999999)  # no register has more than eight digits of kWh
+_DAY_S = const(86400)
+_MARKS = ("dsmr-be", "dsmr-hu", "dsmr-lt")
+_POWERS = ("w", "l1_w", "l2_w", "l3_w")
 
 
 class P1Decoder:
@@ -40,7 +46,7 @@ class P1Decoder:
         reading = {}
         devices = {}
         texts, tails, names, values = self._texts, self._tails, self._names, self._values
-        at = self._identification(buf, start, end, reading)
+        at = body = self._identification(buf, start, end, reading)
         k = 0
         while at < end:
             if k < len(texts) and buf.startswith(texts[k], at):
@@ -62,7 +68,7 @@ class P1Decoder:
                     at += len(texts[k])
             else:
                 first = buf[at]
-                if first == 13 or first == 10:
+                if first == 13 or first == 10 or first == 2:  # IEC 62056-21 starts its block with STX
                     at += 1
                     continue
                 if first == 33:  # "!"
@@ -85,10 +91,16 @@ class P1Decoder:
             else:
                 reading[name] = value
         self._finish(reading, devices, strict)
+        if not self.family:
+            self._name_old(reading, buf, body, end, strict)
+        settle(reading)
         return reading
 
     def _identification(self, buf, start, end, reading):
-        """The first line is the meter's model; returns the place behind it."""
+        """The first line is the meter's model; returns the place behind it. Lines that were encrypted behind their
+        identification come without."""
+        if buf[start] != 47:
+            return start
         model, line = self._model
         if not line or not buf.startswith(line, start):
             line = bytes(buf[start:buf.find(b"\n", start, end) + 1])
@@ -143,25 +155,46 @@ class P1Decoder:
             except ValueError as error:
                 if strict:
                     raise MeterError("malformed", "%s: %s" % (key.decode(), error))
+        if not text and stop - at > _LONGEST_KEPT:
+            text = key + b"\x00"
         texts[place] = text or bytes(buf[at:stop])
         return place
 
     def _finish(self, reading, devices, strict):
+        """Name the family if its lines tell it, and leave out what cannot be."""
         version = reading.pop("version", "")
-        if reading.pop("belgian", None):
-            self.family = "dsmr-be"
-        elif version:
-            self.family = "dsmr5" if version >= "50" else "dsmr4"
-        else:
-            self.family = "dsmr2" if strict else "dsmr-se"
+        self.family = "dsmr5" if version >= "50" else "dsmr4" if version else ""
+        for mark in _MARKS:
+            if reading.pop(mark, None):
+                self.family = mark
+        code = reading.pop("message_code", None)
+        if code:
+            reading.setdefault("message", code)
+        latest = reading.get("time", 0) + _DAY_S
         for channel in list(devices):
             device = devices[channel]
-            if "time" in device:
+            if "time" in device and (device["time"] <= latest or "time" not in reading):
                 device["channel"] = int(channel)
             else:
-                del devices[channel]  # nothing hangs on it
+                del devices[channel]  # nothing hangs on it, or nothing any more
         if devices:
             reading["devices"] = devices
         if len(reading) < 2:
             raise MeterError("malformed", "nothing known is in the telegram")
-        settle(reading)
+        if strict:
+            for name in reading:
+                if name.endswith("_wh") and not 0 <= reading[name] <= _MOST_WH:
+                    raise MeterError("malformed", "%s is no register" % name)
+
+    def _name_old(self, reading, buf, at, end, strict):
+        """The family of a telegram that names none. Read-outs of optical heads leave A-B out, or write out group F;
+        they have one power with a sign in 1.7.0."""
+        long = buf.find(b"-0:", at, end) >= 0 or buf.find(b"-1:", at, end) >= 0
+        if long and buf.find(b"*255(", at, end) < 0 and buf.find(b"\x02", at, end) < 0:
+            self.family = "dsmr2" if strict else "dsmr-se"
+            return
+        self.family = "iec62056-21"
+        for line in _POWERS:
+            power = "power_import_" + line
+            if power in reading and "power_export_" + line not in reading:
+                reading["net_" + line] = reading.pop(power)

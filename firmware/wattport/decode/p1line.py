@@ -13,8 +13,8 @@ from wattport.reading import name_of, unit_of
 # what a line holds
 VALUE = const(0)  # (001234.567*kWh)
 _TIME = const(1)  # (230101120000W)
-_TEXT = const(2)  # hex digits that spell a text
-_WORD = const(3)  # (50)
+TEXT = const(2)  # hex digits that spell a text
+WORD = const(3)  # (50)
 _PEAK = const(4)  # (230117224500W)(04.329*kW): the month's highest quarter-hour
 _PEAKS = const(5)  # (n)(1-0:1.6.0)(1-0:1.6.0), then n times (stored)(reached)(04.329*kW)
 _FAILURES = const(6)  # (n)(0-0:96.7.19), then n times (end)(0000000240*s)
@@ -22,50 +22,63 @@ _TYPE = const(7)  # a child meter's M-Bus device type
 _IDENTITY = const(8)  # its identification
 _CHILD = const(9)  # (230101120000W)(00012.345*m3)
 _OLD_CHILD = const(10)  # (230101120000)(00)(60)(1)(0-1:24.2.1)(m3), and the value on the next line
+MARK = const(11)  # tells the country
 
 # C.D.E of mediums 0 and 1, a byte each → what, and the name
 _MAIN = {
-    0x010000: (_TIME, "time"), 0x600101: (_TEXT, "meter_id"), 0x600100: (_TEXT, "meter_id"),
-    0x2A0000: (_TEXT, "meter_id"), 0x000208: (_WORD, "version"), 0x600104: (_WORD, "belgian"),
-    0x600D00: (_TEXT, "message"), 0x010600: (_PEAK, None), 0x620100: (_PEAKS, "peak_history"),
-    0x636100: (_FAILURES, "power_failure_log"),
+    0x010000: (_TIME, "time"), 0x600101: (TEXT, "meter_id"), 0x600100: (TEXT, "meter_id"),
+    0x2A0000: (TEXT, "meter_id"), 0x000000: (WORD, "meter_id"), 0x6001FF: (WORD, "meter_id"),
+    0x000208: (WORD, "version"), 0x600104: (MARK, "dsmr-be"), 0x0F0800: (MARK, "dsmr-hu"), 0x011800: (MARK, "dsmr-lt"),
+    0x600D00: (TEXT, "message"), 0x600D01: (TEXT, "message_code"), 0x010600: (_PEAK, None),
+    0x620100: (_PEAKS, "peak_history"), 0x636100: (_FAILURES, "power_failure_log"), 0x603244: (VALUE, "breaker"),
 }
+_FAMILY_VERSION = const(3)  # group B of the version's code: 0 and 1 name programs
 # C.D of a child meter's channel, a byte each → what
 _CHILDREN = {0x1801: _TYPE, 0x6001: _IDENTITY, 0x1802: _CHILD, 0x1803: _OLD_CHILD}
 # M-Bus device types (EN 13757-3, table 8)
 _DEVICE_TYPES = {2: "electricity", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling",
                  12: "heat", 13: "heat"}
+_SHORTEST_REGISTER = const(5)  # digits in front of the point
 _CHILD_VALUES = {"M3": ("volume_l", 3), "GJ": ("energy_kj", 6), "WH": ("energy_wh", 0)}
 
 
 def meaning(key):
     """(what, name or channel) of a line's key b"1-0:1.8.1(", however the maker ends it ("1-0:1.8.1*255("); None when
-    it has no name here."""
+    it has no name here, as values of past months have none ("1-0:1.8.0*01(")."""
+    if key.find(b":") < 0:
+        from wattport.decode import p1short
+        return p1short.meaning(key)
     try:
         medium, code = key[:-1].decode().split(":")
         a, b = [int(group) for group in medium.split("-")]
-        code = code.split("*")[0].split(".")
+        code = code.replace("*", ".").split(".")
         c, d, e = [int(group) for group in code[:3]]
     except ValueError:  # not three groups, no numbers, no text
         return None
-    if a > 1 or len(code) > 4 or max(c, d, e) > 255:
+    if a > 1 or len(code) > 3 and code[3:] != ["255"] or max(c, d, e) > 255:
         return None
     code = c << 16 | d << 8 | e
     if not a and 1 <= b <= 4:
         what = _CHILDREN.get(code >> 8)
         return (what, str(b)) if what and (d != 1 or e in (0, 1)) else None
-    if code in _MAIN:
+    if code in _MAIN and (code != 0x000208 or b == _FAMILY_VERSION):
         return _MAIN[code]
     name = name_of(code)
     return (VALUE, name) if name else None
 
 
 def end_of_line(buf, at, end):
-    """Place behind the line at `at`, and behind lines that only carry on its groups (DSMR 2.2's gas value)."""
+    """Place behind the line at `at`, and behind lines that only carry on its groups (DSMR 2.2's gas value); or of the
+    next value on the same line (IEC 62056-21)."""
     while True:
-        at = buf.find(b"\n", at, end) + 1
-        if not at:
-            return end
+        stop = buf.find(b"\n", at, end) + 1 or end
+        while True:
+            at = buf.find(b")", at, stop) + 1
+            if not at or at >= stop:
+                break
+            if buf[at] > 47:  # a code follows, no bracket and no line end
+                return at
+        at = stop
         if at >= end or buf[at] != 40:
             return at
 
@@ -121,10 +134,26 @@ def quantity(buf, at, end):
 
 
 def scale_of(name, buf, at, end):
-    """(end of the number, exponent that brings it to the base unit of `name`); None when the unit is another one."""
+    """(end of the number, exponent that brings it to the base unit of `name`); None when the unit is another one.
+
+    A register without a unit is one of kWh when it shows decimals and all of its digits, as meters' displays do."""
     stop, prefix, unit = quantity(buf, at, end)
     wanted, exponent = unit_of(name)
-    return (stop, prefix + exponent) if unit == wanted else None
+    if unit == wanted:
+        return stop, prefix + exponent
+    if not unit and wanted == "WH" and at + _SHORTEST_REGISTER <= buf.find(b".", at, stop) < stop - 1:
+        return stop, 3
+    return None
+
+
+def _worded(name, buf, at, end):
+    """A tariff or a breaker's state in words, as Hungary's Wasion has it; None when it is another one."""
+    text = bytes(buf[at:end])
+    if name == "tariff" and text.startswith(b"TARIFF "):
+        return number(text, 7, len(text), 0)
+    if name == "breaker":
+        return {b"ON": 1, b"OFF": 0}.get(text)
+    return None
 
 
 def _two(buf, at):
@@ -182,10 +211,12 @@ def read(what, name, buf, bracket, end, zone):
         return None
     if what == VALUE:
         scale = scale_of(name, buf, at, stop)
-        return number(buf, at, scale[0], scale[1]) if scale else None
-    if what == _WORD:
-        return plain(bytes(buf[at:stop]))
-    if what == _TEXT:
+        return number(buf, at, scale[0], scale[1]) if scale else _worded(name, buf, at, stop)
+    if what == MARK:
+        return 1
+    if what == WORD:
+        return plain(bytes(buf[at:stop])).strip() or None
+    if what == TEXT:
         return _text(buf, at, stop)
     if what == _IDENTITY:
         return {"id": _text(buf, at, stop)}
@@ -203,6 +234,8 @@ def read(what, name, buf, bracket, end, zone):
         return None
     if len(parts) < 4:
         return []
+    if stop - at > 2:  # Hungary's values of the last month, no count
+        return None
     from wattport.decode import p1lists
     return p1lists.peaks(buf, parts, zone) if what == _PEAKS else p1lists.failures(buf, parts, zone)
 

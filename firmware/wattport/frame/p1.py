@@ -4,7 +4,8 @@
     /XXXZ identification CR LF CR LF   lines   ! CRC CR LF
 
 The CRC is CRC-16/ARC from "/" to "!" in four hex digits. DSMR 2.2 and 3 have none; a telegram that names its version
-(1-3:0.2.8, DSMR 4 and later) must have one.
+(1-3:0.2.8, DSMR 4 and later) must have one. Hungary's Holley meters count CRC-16/X-25 instead.
+What has another body behind the identification, IEC 62056-21's block or ciphertext, is measured by `p1body`.
 """
 
 from micropython import const
@@ -16,6 +17,11 @@ _LINE_ENDS = b"\r\n"
 _LONGEST_IDENTIFICATION = const(64)
 # DSMR 2.2's last object: a stored telegram that ends here lost nothing but its "!"
 _LAST_OBJECT = b":24.4.0("
+# import and export in one register, which no other P1 port sends
+_HUNGARIAN = b"-0:15.8.0("
+# what a body that is no text starts with: STX, or an envelope's tag, or its length of a system title
+_BODIES = b"\x02\x00\x08\xdb\xdc"
+_STX = const(2)
 
 
 def _letter(byte):
@@ -36,6 +42,8 @@ class P1:
         self.sure = False
         self.reach = 0  # bytes of the stretch that an error blames
         self._seen = 0  # no "!" before this offset
+        self._first = 0  # offset of the body, or of what is known not to be in front of it
+        self._body = -1  # 0: text; otherwise the first byte of a body that is none; -1: not seen yet
 
     def measure(self, buf, start, end, last):
         if not self.sure:
@@ -54,6 +62,18 @@ class P1:
                 return -1
             self.sure = True
             self._seen = 4
+            self._first = at - start
+        if self._body:
+            if self._body < 0:
+                at = start + self._first
+                while at < end and buf[at] in _LINE_ENDS:
+                    at += 1
+                self._first = at - start
+                if at >= end:
+                    return 0
+                self._body = buf[at] if buf[at] in _BODIES else 0
+            if self._body:
+                return self._measure_body(buf, start, end, last)
         while True:
             mark = buf.find(b"!", start + self._seen, end)
             if mark < 0:
@@ -72,11 +92,28 @@ class P1:
         except ValueError:
             raise MeterError("checksum", "no checksum behind the end mark")
         counted = crc16_arc(buf, start, mark + 1)
-        if sent != counted:
+        if sent != counted and not self._is_x25(buf, start, mark, sent):
             self._look_inside(buf, start, mark)
             raise MeterError("checksum", "checksum is %04X, should be %04X" % (sent, counted))
         self.whole = True
         return mark + 5 - start
+
+    def _is_x25(self, buf, start, mark, sent):
+        if buf.find(_HUNGARIAN, start, mark) < 0:
+            return False
+        from wattport.crypto.crc import crc16_x25
+        return crc16_x25(buf, start, mark + 1) == sent
+
+    def _measure_body(self, buf, start, end, last):
+        from wattport.frame import p1body
+        measure = p1body.block if self._body == _STX else p1body.envelope
+        stop, self.whole, wrong = measure(buf, start + self._first, end, last)
+        self.reach = max(0, stop - start)
+        if wrong or not self.whole:
+            self._look_inside(buf, start, stop)
+        if wrong:
+            raise MeterError("checksum", wrong)
+        return self.reach
 
     def _look_inside(self, buf, start, mark):
         if buf.find(b"/" + bytes(buf[start + 1:start + 4]), start + 4, mark) > 0:
@@ -98,4 +135,7 @@ class P1:
         return 0
 
     def open(self, buf, start, end):
+        if self._body > 0 and self._body != _STX:
+            from wattport.frame import p1body
+            return p1body.unwrap(buf, start, start + self._first, end)
         return buf, start, end
