@@ -47,11 +47,10 @@ class Sml:
             self.sure = True
         at = start + self._seen
         while True:
-            at = buf.find(_ESCAPE, at, end)
-            if at < 0:
-                # the last three may be the first ones of an escape
-                self._seen = max(self._seen, end - start - 3)
-                return self._more(end - start)
+            found = buf.find(_ESCAPE, at, end)
+            if found < 0:
+                found = max(at, end - 3)  # the last three may be the first ones of an escape
+            at = found
             if at + _EDGE > end:
                 self._seen = at - start
                 return self._more(end - start)
