@@ -3,12 +3,15 @@
 
 import time as wall
 
-from tools.meters import dsmr, kamstrup, smarty
+from tools.meters import central, dsmr, kamstrup, nordic, smarty
 from tools.meters.family import State, serial_of
 from tools.meters.household import Household
 
 FAMILIES = {family.name: family for family in (
-    dsmr.DSMR5, dsmr.DSMR4, dsmr.DSMR2, dsmr.BE, dsmr.SE, smarty.LU, kamstrup.KAMSTRUP)}
+    dsmr.DSMR5, dsmr.DSMR4, dsmr.DSMR2, dsmr.BE, dsmr.SE, smarty.LU, kamstrup.KAMSTRUP, kamstrup.KAMSTRUP_SE,
+    nordic.AIDON, nordic.AIDON_IT, nordic.AIDON_SE, nordic.KAIFA, nordic.KAIFA_IT, nordic.KAIFA_SE, central.SAGEMCOM_AT,
+    central.KAIFA_AT, central.E450_AT, central.E450_GRAZ, central.E450_CH, central.WIEN, central.BURGENLAND,
+    central.KELAG, central.LJUBLJANA, central.CELJE, central.AM550_CH, central.IE5_HR, central.DED)}
 
 
 class Meter:
@@ -46,8 +49,8 @@ def make(family, *, seed=1, start=None, key=None, auth_key=None, phases=3):
     for secret in (key, auth_key):
         if secret and len(secret) != 16:
             raise ValueError("a key has 16 bytes, not %d" % len(secret))
-    if phases not in (1, 3):
-        raise ValueError("a house has 1 or 3 phases")
+    if phases not in family.counts:
+        raise ValueError("%s meters have %s phases" % (family.name, " or ".join(map(str, family.counts))))
     state = State(serial_of(seed), phases=phases, key=key, auth_key=auth_key)
     first = family.first(int(wall.time()) if start is None else start, state)
     household = Household(seed, first - family.interval_s, zone=family.zone, phases=phases,

@@ -22,14 +22,32 @@ class Clock:
         local = self.local(time)
         return local.strftime("%y%m%d%H%M%S") + ("S" if local.dst() else "W")
 
-    def cosem(self, time):
-        """Blue Book 4.1.6.1 as Kamstrup fills it in: standard time all the year round, no hundredths, deviation
-        "not specified", status 0."""
+    def cosem(self, time, form="standard"):
+        """Blue Book 4.1.6.1: year month day weekday hour minute second hundredths deviation status. As makers fill it
+        in, `form`:
+
+        standard  standard time all the year round, no deviation, status 0: Kamstrup
+        zero      the same with a deviation of 0, which is wrong: Aidon in Norway
+        unknown   the same without a deviation, and a status of FF: Aidon in Sweden
+        fixed     the same with the deviation that makes it right: Kaifa in Sweden
+        wall      wall time, no deviation, status 0: Kaifa in Norway, Landis+Gyr
+        summer    the same with summer time in the status, and "invalid value" always: Landis+Gyr's clock object
+        full      wall time, deviation, summer time in the status, hundredths: as the standard has it"""
         local = self.local(time)
-        local -= local.dst()
+        summer = bool(local.dst())
+        if form in ("standard", "zero", "unknown", "fixed"):
+            local -= local.dst()
+            summer = False
+        deviation = -0x8000
+        if form in ("fixed", "full"):
+            ahead = local.utcoffset() if form == "full" else local.utcoffset() - local.dst()
+            deviation = -int(ahead.total_seconds()) // 60
+        elif form == "zero":
+            deviation = 0
+        status = {"unknown": 0xFF, "summer": 0x81 if summer else 0x01, "full": 0x80 if summer else 0}.get(form, 0)
         return (local.year.to_bytes(2, "big")
                 + bytes((local.month, local.day, local.isoweekday(), local.hour, local.minute, local.second))
-                + b"\xff\x80\x00\x00")
+                + (b"\0" if form == "full" else b"\xff") + deviation.to_bytes(2, "big", signed=True) + bytes((status,)))
 
     def ambiguous(self, time):
         """In the hour that comes twice nobody can tell from a stamp without S or W which of the two it is."""

@@ -41,7 +41,11 @@ class State:
             "be_gas": "7FLO21%08d" % ((number + 7) % 10**8), "be_gas_ean": "5414488%011d" % number,
             "be_water": "8SAG12%08d" % ((number + 9) % 10**8), "be_water_ean": "5414487%011d" % number,
             "lu": "SAG103%010d" % number, "lu_gas": "FLO18990%06d" % (number % 10**6),
-            "kamstrup": "57065672%08d" % (number % 10**8),
+            "kamstrup": "57065672%08d" % (number % 10**8), "aidon": "73599928%08d" % (number % 10**8),
+            "kaifa": "69706314%08d" % (number % 10**8), "kaifa_at": "1KFM0200%06d" % (number % 10**6),
+            "kaifa_at_device": "KFM1200200%06d" % (number % 10**6), "sagemcom_at": "1782%08d" % (number % 10**8),
+            "kelag": "1121%09d" % (number % 10**9), "iskra": "ISK10307%08d" % (number % 10**8),
+            "plate": "%08d" % (number % 10**8),
         }
 
 
@@ -57,6 +61,7 @@ class Family:
     child_stamp_s: int = 3600
     default_key: bytes = None
     default_auth_key: bytes = None
+    counts: tuple = (1, 3)  # of phases that there are meters for
 
     def telegram(self, household, state):
         return self.compose(household, state)[0]
@@ -67,6 +72,10 @@ class Family:
 
     def compose(self, household, state):
         raise NotImplementedError
+
+    def parts(self, telegram):
+        """The frames that a telegram is sent in."""
+        return [telegram]
 
     def spoil(self, telegram, chance):
         """The same telegram with a wrong checksum."""

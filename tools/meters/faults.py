@@ -80,8 +80,22 @@ def _overlong(meter, telegram, chance):
     return start + bytes(chance.choices(QUIET, k=OVERLONG)), False
 
 
+def _lost(meter, telegram, chance):
+    """One frame of several never comes; of one alone nothing does."""
+    parts = meter.family.parts(telegram)
+    del parts[chance.randrange(len(parts))]
+    return b"".join(parts), False
+
+
+def _twice(meter, telegram, chance):
+    """One of the frames is repeated at once."""
+    parts = meter.family.parts(telegram)
+    which = chance.randrange(len(parts))
+    return b"".join(parts[:which + 1] + parts[which:]), False
+
+
 KINDS = {"noise": _noise, "truncation": _truncation, "crc": _crc, "silence": _silence, "powercut": _powercut,
-         "bitflip": _bitflip, "overlong": _overlong}
+         "bitflip": _bitflip, "overlong": _overlong, "lost": _lost, "twice": _twice}
 
 
 class Faulty:

@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Kamstrup Omnipower in HDLC frames: the Norwegian HAN lists in the clear, the Danish list under two keys.
+"""Kamstrup Omnipower in HDLC frames: Norwegian and Swedish HAN lists in the clear, the Danish list under two keys.
 
 Both are a data-notification (Green Book 9.5, tag 0F) with a structure of OBIS code and value by turns."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from tools.meters import dlms
 from tools.meters.family import Family, Line, of_other_phase
 
-LLC = b"\xe6\xe7\x00"
 VERSION = "Kamstrup_V0001"
 NORWEGIAN_TYPES = {1: "6861111BN242101040", 3: "6841131BN243101040"}
+SWEDISH_TYPES = {3: "6841131BN245101092"}
+
+
+def energy(unit):
+    return tuple((c, field, unit, 4) for c, field in enumerate(
+        ("import_wh", "export_wh", "reactive_import_varh", "reactive_export_varh"), 1))
+
 
 # (group C, field, base units in one unit of the list, bytes)
-ENERGY = ((1, "import_wh", 10, 4), (2, "export_wh", 10, 4),
-          (3, "reactive_import_varh", 10, 4), (4, "reactive_export_varh", 10, 4))
+ENERGY = energy(10)
 POWER = ((1, "power_import_w", 1, 4), (2, "power_export_w", 1, 4),
          (3, "reactive_import_var", 1, 4), (4, "reactive_export_var", 1, 4))
 
@@ -77,7 +83,13 @@ class List:
 
 @dataclass(frozen=True)
 class Kamstrup(Family):
+    types: dict = dataclasses.field(default_factory=dict)
+    energy: tuple = ENERGY
+    danish: bool = True
+
     def check_keys(self, key, auth_key):
+        if not self.danish:
+            return super().check_keys(key, auth_key)
         if bool(key) != bool(auth_key):
             raise ValueError("a Danish Kamstrup has two keys, a Norwegian one none: give both or neither")
         return key, auth_key
@@ -97,22 +109,22 @@ class Kamstrup(Family):
             self._danish(listed)
             title = b"KAM" + state.serial.to_bytes(5, "big")
             data = dlms.seal(listed.notification(), state.key, state.auth_key, title, state.counter)
-            return dlms.frame(b"\x41\x03", 0x13, LLC + data), listed.reading
+            return dlms.frame(b"\x41\x03", 0x13, dlms.LLC + data), listed.reading
         self._norwegian(listed, hourly=household.time % 3600 == 5)
-        return dlms.frame(b"\x2b\x21", 0x13, LLC + listed.notification()), listed.reading
+        return dlms.frame(b"\x2b\x21", 0x13, dlms.LLC + listed.notification()), listed.reading
 
     def _norwegian(self, listed, hourly):
         listed.text(VERSION)
         listed.obis(1, 1, 0, 0, 5)
         listed.text(listed.state.ids["kamstrup"])
         listed.obis(1, 1, 96, 1, 1)
-        listed.text(NORWEGIAN_TYPES[listed.state.phases])
+        listed.text(self.types[listed.state.phases])
         listed.reading["meter_id"] = listed.state.ids["kamstrup"]
-        listed.reading["meter_model"] = NORWEGIAN_TYPES[listed.state.phases]
+        listed.reading["meter_model"] = self.types[listed.state.phases]
         listed.quantities(POWER + CURRENT + VOLTAGE, 7)
         if hourly:
             listed.clock()
-            listed.quantities(ENERGY, 8)
+            listed.quantities(self.energy, 8)
 
     def _danish(self, listed):
         listed.text(VERSION)
@@ -125,8 +137,10 @@ class Kamstrup(Family):
         listed.quantities(DANISH_PHASE_ENERGY, 8)
 
     def spoil(self, telegram, chance):
-        wrong = int.from_bytes(telegram[-3:-1], "little") ^ chance.randrange(1, 0x10000)
-        return telegram[:-3] + wrong.to_bytes(2, "little") + dlms.FLAG
+        return dlms.spoil(telegram, chance)
 
 
-KAMSTRUP = Kamstrup("kamstrup", 10, Line(2400), zone="Europe/Oslo")
+KAMSTRUP = Kamstrup("kamstrup", 10, Line(2400), zone="Europe/Oslo", types=NORWEGIAN_TYPES)
+# the same lists with registers in Wh
+KAMSTRUP_SE = Kamstrup("kamstrup-se", 10, Line(2400), zone="Europe/Stockholm", counts=(3,), types=SWEDISH_TYPES,
+                       energy=energy(1), danish=False)
