@@ -11,9 +11,7 @@ from micropython import const
 
 from wattport.health import Health
 from wattport.led import Led
-from wattport.link.uart import Line, open_uart
 from wattport.log import Log
-from wattport.meter import Meter
 from wattport.modules import forget
 from wattport.net.wifi import Wifi
 from wattport.publish.publisher import Publisher
@@ -39,21 +37,42 @@ class App:
         meter = document["meter"]
         self._supervisor = Supervisor(log)
         self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
-        self._meter = Meter(
-            self._reading, self._error, unhexlify(meter["key"]) if meter["key"] else None,
-            unhexlify(meter["auth_key"]) if meter["auth_key"] else None, document["time"]["zone"],
-            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=meter["protocol"],
-            profile=meter["profile"])
-        self._line = Line(open_uart(board, meter), self._meter)
         self._wifi = Wifi(document["wifi"], log)
+        self._meter, self._line = self._port_parts(document) if meter["source"] == "port" else self._other(document)
         self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
                               machine.reset_cause())
         led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
         self._led = Led(led, self._health.led_state)
-        self._line_settings = "%d %s%s" % (meter["baud"], meter["format"], " inverted" if meter["invert"] else "")
         self._broker = document["mqtt"]["host"]
         self._port = document["web"]["port"]
         self._web = None
+
+    def _port_parts(self, document):
+        """The meter and the line of the meter's own port."""
+        from wattport.link.uart import Line, open_uart
+        from wattport.meter import Meter
+        settings = document["meter"]
+        meter = Meter(
+            self._reading, self._error, unhexlify(settings["key"]) if settings["key"] else None,
+            unhexlify(settings["auth_key"]) if settings["auth_key"] else None, document["time"]["zone"],
+            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=settings["protocol"],
+            profile=settings["profile"])
+        self._line_settings = "line %d %s%s" % (
+            settings["baud"], settings["format"], " inverted" if settings["invert"] else "")
+        return meter, Line(open_uart(board, settings), meter)
+
+    def _other(self, document):
+        """The same two of a British meter: one object, and nothing of the port is imported."""
+        settings = document["meter"]
+        self._line_settings = settings["source"]
+        if settings["source"] == "pulse":
+            from wattport.link.pulse import Pulse
+            source = Pulse(board, settings, self._reading, self._log)
+        else:
+            from wattport.link.glow import Glow
+            source = Glow(settings, document["mqtt"], "wattport-%s-glow" % self._device_id,
+                          lambda: self._wifi.connected, self._reading, self._error, self._log)
+        return source, source
 
     def _reading(self, reading, family):
         self._publisher.reading(reading)
@@ -67,7 +86,7 @@ class App:
         if counters.key_unused:
             self._log.limited("key_unused", "warning", self._meter.key_verdict)
         if counters.stale:
-            self._log.limited("stale", "warning", "%d telegrams repeated a frame counter or stepped back" % counters.stale)
+            self._log.limited("stale", "warning", "the frame counter of %d telegrams had not risen" % counters.stale)
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
 
     def _error(self, error, frame):
@@ -117,7 +136,7 @@ class App:
             await asyncio.sleep_ms(1000)
 
     async def run(self):
-        self._log("info", "Wattport %s, device %s, meter line %s" % (VERSION, self._device_id, self._line_settings))
+        self._log("info", "Wattport %s, device %s, meter %s" % (VERSION, self._device_id, self._line_settings))
         add = self._supervisor.add
         add("meter", self._line.run)
         add("watch", self._watch)
