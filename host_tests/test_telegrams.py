@@ -29,7 +29,7 @@ HALF = ("dsmr5-sagemcom-gh264-1-amsreader",)
 
 
 def in_scope(sidecar):
-    return sidecar["family"] in P1_FAMILIES or (
+    return sidecar["family"] in (*P1_FAMILIES, "sml") or (
         sidecar["family"].startswith("dlms-hdlc") and "kamstrup" in (sidecar["meter"] + sidecar["source"]).lower())
 
 
