@@ -30,6 +30,7 @@ METERS = {
     "dsmr5": ("dsmr5", None, None), "dsmr4": ("dsmr4", None, None), "dsmr2": ("dsmr2", None, None),
     "be": ("be", None, None), "se": ("se", None, None), "lu": ("lu", KEY, None), "lu-auth": ("lu", KEY, AUTH_KEY),
     "kamstrup": ("kamstrup", None, None), "kamstrup-dk": ("kamstrup", KEY, AUTH_KEY),
+    "sml": ("sml", None, None), "sml3": ("sml3", None, None),
 }
 
 
@@ -189,7 +190,8 @@ SAMPLES = {name: [make(name, seed=11).next()[0]] for name in METERS}
 @given(st.lists(st.one_of(
     st.binary(max_size=60),
     st.sampled_from([b"/TST5\r\n\r\n", b"!\r\n", b"!0000\r\n", b"\x7e\xa0\x20", b"\x7e", b"\xdb\x08SAG", b"\x0f\x00",
-                     b"\xe6\xe7\x00", b"1-0:1.8.0(", b"*kWh)\r\n", b"1-3:0.2.8(50)\r\n", b"/", b"\r\n", b")("]),
+                     b"\xe6\xe7\x00", b"1-0:1.8.0(", b"*kWh)\r\n", b"1-3:0.2.8(50)\r\n", b"/", b"\r\n", b")(",
+                     b"\x1b\x1b\x1b\x1b", b"\x1b\x1b\x1b\x1b\x01\x01\x01\x01", b"\x1b\x1b\x1b\x1b\x1a"]),
     st.sampled_from([sample[0] for sample in SAMPLES.values()]),
 ), max_size=12), st.integers(1, 80), st.sampled_from((64, 300, 4096)), st.booleans())
 def test_random_bytes_raise_nothing_and_do_not_stop_what_comes_after(parts, step, size, last):
@@ -301,7 +303,9 @@ VARIANTS = (
     "0-1:24.3.0(230615120000)(00)(60)(1)(x)(m3)",
     "0-1:24.3.0(230615120000)(00)(60)(1)(x)(m3)\r\n(%s)", "1-0:1.6.0(230615120000S)(%s*kW)", "1-3:0.2.8(%s)",
     "1-0:99.97.0(1)(0-0:96.7.19)(230615120000S)(%s*s)", "0-1:24.1.0(%s)", "1-0:9.9.9(%s)", "1-0:1.7.0(%s*kW)(1*kW)",
-    "1-0:1.7.0(%s)", "0-0:1.0.0(2306151200%sS)", "0-0:96.1.1(%s)", "1-0:1.7.0(%s*kW", "%s",
+    "1-0:1.7.0(%s)", "1.8.0(%s)", "1.8.0(%s*kWh)2.8.0(1*kWh)", "1.8.0*01(%s)", "C.1.0(%s)", "\x0216.7(-%s*kW)F.F(0)",
+    "1-0:15.8.0(%s*kWh)", "1-0:1.24.0(%s*kW)", "0-0:96.14.0(TARIFF %s)", "0-0:96.13.1(%s)", "0-0:98.1.0(%s)(1)(2)(3)",
+    "0-2:24.2.1(230616130000S)(%s*m3)", "0-0:1.0.0(2306151200%sS)", "0-0:96.1.1(%s)", "1-0:1.7.0(%s*kW", "%s",
 )
 VALUES = ("0", "1", "00", "12", "0.5", "00.428", "00.429", "1.23456", "7.", "x", "", "3", "42", "4142",
           "12345.678", "-1")
