@@ -18,8 +18,8 @@ from tools import cpython
 cpython.install()
 
 from tools import decoder, zones  # noqa: E402
-from wattport.decode import profile as profiles  # noqa: E402
 from tools.compile import RUNTIMES, micropython  # noqa: E402
+from wattport.decode import profile as profiles  # noqa: E402
 
 _RAW_TOPICS = "wattport/+/raw"
 

@@ -37,7 +37,7 @@ def _protocols(wanted):
     if wanted in ("auto", "M-Bus"):
         from wattport.frame.mbus import Mbus, Request
         found += [Mbus(), Request()]
-    if wanted == "SML":
+    if wanted in ("auto", "SML"):
         from wattport.frame.sml import Sml
         found.append(Sml())
     return found
@@ -104,9 +104,8 @@ class Meter:
         """The line has gone silent, or `last`: it has ended. What is half is not going to be whole."""
         self._framer.flush(last)
         for parts in self._parts:
-            if parts.pending:
-                parts.drop()
-                self._error(MeterError("truncated", "the last parts of the telegram are missing"), b"", 0, 0)
+            parts.drop()
+            self._mourn(parts)
 
     @property
     def key_verdict(self):
@@ -119,12 +118,12 @@ class Meter:
         self.counters.errors[error.kind] += 1
         self._on_error(error, memoryview(buf)[start:end])
 
-    def _whole(self, parts, opened):
-        """`opened` as it is, after the parts that were given up for it have been told of."""
-        if parts and parts.lost:
-            parts.lost = False
-            self._error(MeterError("truncated", "the last parts of a telegram are missing"), b"", 0, 0)
-        return opened
+    def _mourn(self, parts):
+        """Tell of the parts that were given up."""
+        lost = parts.lost
+        if lost is not None:
+            parts.lost = None
+            self._error(MeterError("truncated", "the last parts of a telegram are missing"), lost, 0, len(lost))
 
     def _frame(self, protocol, buf, start, end):
         if self._on_frame:
@@ -132,7 +131,9 @@ class Meter:
         self.counters.frames += 1
         self.protocol = protocol.name
         family, text_family = protocol.family, ""
-        opened = self._whole(getattr(protocol, "parts", None), protocol.open(buf, start, end))
+        opened = protocol.open(buf, start, end)
+        if hasattr(protocol, "parts"):
+            self._mourn(protocol.parts)
         self.answer = getattr(protocol, "answer", b"")
         encrypted = verified = False
         for _ in range(_MOST_LAYERS):
@@ -195,7 +196,9 @@ class Meter:
             from wattport.frame.parts import Parts
             self._blocks = Parts()
             self._parts.append(self._blocks)
-        return self._whole(self._blocks, blocks.add(self._blocks, buf, at, stop))
+        opened = blocks.add(self._blocks, buf, at, stop)
+        self._mourn(self._blocks)
+        return opened
 
     def _plausible(self, buf, start, stop):
         """True when decrypted bytes can only be right: P1 text with its checksum, or the head of a notification."""

@@ -145,7 +145,8 @@ def test_every_type_is_walked():
             (b"\x11\xff", [255]), (b"\x12\xff\xfe", [65534]), (b"\x14\xff\xff\xff\xff\xff\xff\xff\xff", [-1]),
             (b"\x14\x7f\xff\xff\xff\xff\xff\xff\xff", [0x7FFFFFFFFFFFFFFF]),
             (b"\x15\xff\xff\xff\xff\xff\xff\xff\xff", [0xFFFFFFFFFFFFFFFF]), (b"\x16\x1e", [30]),
-            (b"\x0a\x03abc", [(2, 5)]), (b"\x0c\x00", [(2, 2)]), (b"\x09\x02\x01\x02", [(2, 4)]), (b"\x09\x00", [(2, 2)]),
+            (b"\x0a\x03abc", [(2, 5)]), (b"\x0c\x00", [(2, 2)]), (b"\x09\x02\x01\x02", [(2, 4)]),
+            (b"\x09\x00", [(2, 2)]),
             (b"\x09\x81\x02\x01\x02", [(3, 5)]), (b"\x09\x82\x00\x02\x01\x02", [(4, 6)]), (b"\x02\x00", []),
             (b"\x02\x02\x11\x01\x01\x02\x11\x02\x00", [1, 2, None])):
         assert walk(data) == items, data
@@ -178,7 +179,8 @@ def test_lengths_beyond_the_data_are_truncated_and_longer_ones_malformed():
 
 
 def test_octets_are_told_as_their_text_or_as_digits_in_every_runtime():
-    for raw, told in ((b"E 77", "E 77"), (b" 77\x00\x00", "77"), (b"", ""), (b"\xff\xfe", "fffe"), (b"\xc0\x80", "c080"),
+    for raw, told in ((b"E 77", "E 77"), (b" 77\x00\x00", "77"), (b"", ""), (b"\xff\xfe", "fffe"),
+                      (b"\xc0\x80", "c080"),
                       (b"\xed\xa0\x80", "eda080"), (b"a\x80", "6180"), (b"\x7f", "7f"), (b"a\nb", "610a62"),
                       (b'"\\', '"\\')):
         assert text_of(b"xx" + raw, 2, 2 + len(raw)) == told, raw
@@ -191,9 +193,9 @@ def shape_of(data):
 
 
 def test_a_shape_tells_codes_clocks_texts_and_numbers_apart():
-    data = structure(code(1, 0, 1, 7, 0), u32(1), text("a"), octets(b"a"), octets(NOON), b"\x00", b"\x16\x01", b"\x03\x01",
-                     u16(1), octets(b"abcdef"))
-    assert shape_of(data) == ("cisotnebio", {}, [])
+    data = structure(code(1, 0, 1, 7, 0), u32(1), text("a"), octets(b"a"), octets(NOON), b"\x00", b"\x16\x01",
+                     b"\x03\x01", u16(1), octets(b"abcdef"))
+    assert shape_of(data) == ("c4sotneb2o", {}, [])
 
 
 def scaler_unit(scaler, unit):
@@ -206,8 +208,8 @@ def pushed(*groups, kind=3):
 
 def test_scalers_and_pushed_objects_are_no_items():
     data = structure(code(1, 0, 1, 7, 0), u32(1), scaler_unit(-3, 27), pushed(1, 0, 2, 7, 0), u16(5))
-    assert shape_of(data) == ("cii", {1: (-3, 27)}, [0x020700])
-    assert shape_of(structure(b"\x0f\x01", b"\x11\x16"))[0] == "ii"  # two numbers that only look like it
+    assert shape_of(data) == ("c42", {1: (-3, 27)}, [0x020700])
+    assert shape_of(structure(b"\x0f\x01", b"\x11\x16"))[0] == "11"  # two numbers that only look like it
     for cut in range(len(data)):
         assert kind_of(walk, data[:cut]) == "truncated", cut
 
@@ -221,6 +223,7 @@ def test_lists_of_other_codes_units_or_sizes_have_other_marks():
 
     one = [code(1, 0, 1, 7, 0), u32(1), scaler_unit(-3, 27), text("ab")]
     assert mark(*one) == mark(code(1, 0, 1, 7, 0), u32(99), scaler_unit(-3, 27), text("xy"))
+    assert mark(text("Maker_1"), u32(1)) == mark(text("Maker_2"), u32(1)) != mark(text("Other_1"), u32(1))
     others = [[code(1, 0, 2, 7, 0)] + one[1:], [one[0], u16(1)] + one[2:], one[:2] + [scaler_unit(0, 27)] + one[3:],
               one[:2] + [scaler_unit(-3, 30)] + one[3:], one[:3] + [text("abc")], one[:3] + [octets(b"ab")],
               one[:1] + [b"\x00"] + one[2:], one[:3]]

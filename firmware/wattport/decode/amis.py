@@ -41,7 +41,7 @@ class AmisDecoder:
         aes(self._key, 2, iv).decrypt(bytes(buf[at:end]), plain)
         if not plain.startswith(_MARK):
             raise MeterError("wrong_key", "it decrypts to nothing known: the key is wrong")
-        reading = {"meter_id": "%02X%02X%02X%02X" % (head[3], head[2], head[1], head[0])}
+        reading = {"meter_id": "%02X%02X%02X%02X" % tuple([head[i] for i in (3, 2, 1, 0)])}
         self._records(plain, reading)
         settle(reading)
         return reading
@@ -53,11 +53,10 @@ class AmisDecoder:
                 self._clock(plain, at + 2, reading)
                 at += 8
                 continue
-            for start, name in _RECORDS:
-                if plain.startswith(start, at):
-                    break
-            else:
-                raise MeterError("unsupported", "a record that starts with %02X %02X" % (plain[at], plain[at + 1]))
+            found = [record for record in _RECORDS if plain.startswith(record[0], at)]
+            if not found:
+                raise MeterError("unsupported", "a record that starts with %02X" % plain[at])
+            start, name = found[0]
             at += len(start)
             if at + 4 > len(plain):
                 raise MeterError("truncated", "the data end inside of a record")

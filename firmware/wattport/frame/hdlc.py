@@ -71,7 +71,6 @@ class Hdlc:
         self._number = 0 if buf.startswith(_LLC, at) else self._number + 1
         if not more and not self._number:  # a whole one: the one before has lost its end
             self.parts.drop()
-            self.parts.lost = True
             return buf, at, stop
         return self.parts.add(buf, at, stop, self._number, not more)
 

@@ -34,6 +34,7 @@ class Mbus:
     def __init__(self):
         self.parts = Parts()
         self.answer = b""
+        self._saps = 2  # bytes between CI and the data, as in the last first frame
         self.reset()
 
     def reset(self):
@@ -75,8 +76,9 @@ class Mbus:
         self.answer = _ACKNOWLEDGE if control == 0x5B else b""
         if self.answer:
             return buf, start + 4, stop
-        if at < stop and (control & 0x0F or buf[at] not in _TAGS) or stop - at > 2 and buf[at + 2] in _TAGS:
-            at += 2
+        if not control & 0x0F:
+            self._saps = 2 if stop - at > 2 and buf[at + 2] in _TAGS else 0
+        at += self._saps
         if at >= stop:
             raise MeterError("malformed", "the frame is empty")
         return self.parts.add(buf, at, stop, control & 0x0F, control & _LAST)

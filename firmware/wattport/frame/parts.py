@@ -9,12 +9,12 @@ _MOST = const(4096)
 
 
 class Parts:
-    """Puts parts together. `lost` is True when a transfer was given up because a new one began."""
+    """Puts parts together. `lost`: those of a transfer that was given up because a new one began, or None."""
 
     def __init__(self):
         self._buf = bytearray()
         self._next = -1  # number of the part awaited; -1: none
-        self.lost = False
+        self.lost = None
 
     @property
     def pending(self):
@@ -22,13 +22,16 @@ class Parts:
         return len(self._buf) if self._next >= 0 else 0
 
     def drop(self):
+        """Give up what is there."""
+        if self._next > 0:
+            self.lost = self._buf
         self._next = -1
 
     def add(self, buf, at, stop, number, last):
         """Take part `number` (the first is 0). None until the `last` one is there, then (buffer, start, end), good
         until the next part."""
         if number == 0:
-            self.lost = self._next > 0
+            self.drop()
             self._next = 0
             self._buf = bytearray()
         elif number != self._next:
