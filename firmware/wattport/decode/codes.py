@@ -35,7 +35,7 @@ def of_text(buf, start, end):
         if bracket >= 0:
             try:
                 values = [_value(buf, a, b) for a, b in p1line.groups(buf, bracket, stop)]
-                found[p1line.plain(bytes(buf[at:bracket]))] = values[0] if len(values) == 1 else values
+                found[p1line.plain(bytes(buf[at:bracket])).strip("\x02")] = values[0] if len(values) == 1 else values
             except ValueError:
                 pass
         at = stop

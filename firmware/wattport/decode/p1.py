@@ -147,9 +147,10 @@ class P1Decoder:
             try:
                 self._values[place] = read(what, name, buf, bracket, stop, self._zone)
                 if what == VALUE and known and self._values[place] is not None:
-                    digits, exponent = scale_of(name, buf, bracket + 1, buf.find(b")", bracket, stop))
-                    self._tails[place] = bytes(buf[digits:stop]), exponent
-                    text = key
+                    scale = scale_of(name, buf, bracket + 1, buf.find(b")", bracket, stop))
+                    if scale:  # no word
+                        self._tails[place] = bytes(buf[scale[0]:stop]), scale[1]
+                        text = key
                 elif self._values[place] is None and key.endswith(b":24.3.0("):
                     text = key + b"\x00"  # read it each time: DSMR 2.2's value may come with the same line later
             except ValueError as error:

@@ -21,7 +21,7 @@ _LAST_OBJECT = b":24.4.0("
 _HUNGARIAN = b"-0:15.8.0("
 # what a body that is no text starts with: STX, or an envelope's tag, or its length of a system title
 _BODIES = b"\x02\x00\x08\xdb\xdc"
-_STX = const(2)
+_BLOCK = const(3)  # STX and one
 
 
 def _letter(byte):
@@ -43,7 +43,7 @@ class P1:
         self.reach = 0  # bytes of the stretch that an error blames
         self._seen = 0  # no "!" before this offset
         self._first = 0  # offset of the body, or of what is known not to be in front of it
-        self._body = -1  # 0: text; otherwise the first byte of a body that is none; -1: not seen yet
+        self._body = -1  # 0: text; otherwise the first byte, and one, of a body that is none; -1: not seen yet
 
     def measure(self, buf, start, end, last):
         if not self.sure:
@@ -71,7 +71,7 @@ class P1:
                 self._first = at - start
                 if at >= end:
                     return 0
-                self._body = buf[at] if buf[at] in _BODIES else 0
+                self._body = buf[at] + 1 if buf[at] in _BODIES else 0
             if self._body:
                 return self._measure_body(buf, start, end, last)
         while True:
@@ -106,7 +106,7 @@ class P1:
 
     def _measure_body(self, buf, start, end, last):
         from wattport.frame import p1body
-        measure = p1body.block if self._body == _STX else p1body.envelope
+        measure = p1body.block if self._body == _BLOCK else p1body.envelope
         stop, self.whole, wrong = measure(buf, start + self._first, end, last)
         self.reach = max(0, stop - start)
         if wrong or not self.whole:
@@ -135,7 +135,7 @@ class P1:
         return 0
 
     def open(self, buf, start, end):
-        if self._body > 0 and self._body != _STX:
+        if self._body > 0 and self._body != _BLOCK:
             from wattport.frame import p1body
             return p1body.unwrap(buf, start, start + self._first, end)
         return buf, start, end

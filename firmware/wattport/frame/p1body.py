@@ -16,7 +16,7 @@ from wattport.frame.envelope import length_at
 _LONGEST_ENVELOPE = const(1024)
 _STEP = const(64)
 _LINE_ENDS = b"\r\n"
-_ETX = const(3)
+_NEXT = const(0x2F)  # "/" of another telegram
 _GENERAL_GLO = const(0xDB)
 
 
@@ -46,9 +46,9 @@ def block(buf, at, end, last):
         behind = mark + 1
         while behind < end and behind < mark + 5 and buf[behind] in _LINE_ENDS:
             behind += 1
-        if behind == end and etx < 0:
+        if behind == end:
             return (mark + 1, False, "") if last else (0, True, "")
-        if behind > mark + 1 and buf[behind] != _ETX:
+        if behind > mark + 1 and buf[behind] == _NEXT:
             return mark + 1, False, ""
     if etx < 0 or etx + 2 > end:
         return 0, True, ""
