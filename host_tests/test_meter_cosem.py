@@ -3,13 +3,17 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import pytest
 
 from host_tests import layers
+from tools import meter as program
 from tools import meters
 from tools.meters import central, cosem, dlms, nordic
 from tools.meters.clock import Clock
+from tools.paths import ROOT
 
 NAMES = sorted(name for name, family in meters.FAMILIES.items() if isinstance(family, cosem.Cosem))
 SUMMER = Clock("Europe/Vienna").parse("2026-06-15T12:00")
@@ -134,7 +138,8 @@ def test_a_telegram_opens_layer_by_layer_and_its_tag_fits(name):
 @pytest.mark.parametrize("name, sizes", [
     ("aidon", [396]), ("aidon-se", [581]), ("kaifa", [123]), ("kaifa-se", [287]), ("sagemcom-at", [263, 19]),
     ("kaifa-at", [256, 120]), ("e450", [141, 141, 141, 122]), ("e450-graz", [141, 141, 50]),
-    ("e450-ch", [141, 141, 113]), ("wien", [105]), ("burgenland", [120]), ("am550-at", [121]), ("am550-si", [109]), ("am550-celje", [98]),
+    ("e450-ch", [141, 141, 113]), ("wien", [105]), ("burgenland", [120]), ("am550-at", [121]),
+    ("am550-si", [109]), ("am550-celje", [98]),
     ("am550-ch", [166, 166, 47]), ("ie5-hr", [166, 37]), ("ded", [139, 139, 90])])
 def test_a_telegram_is_sent_in_frames_of_the_known_sizes(name, sizes):
     meter = meters.make(name, start=SUMMER)
@@ -206,3 +211,23 @@ def test_a_swiss_iskraemeco_encrypts_when_it_has_a_key():
     (plain, reading), (secret, same) = clear.next(), closed.next()
     assert reading == same and layers.unwrapped(secret)[0] == 0xDB
     assert content(closed, secret) == content(clear, plain)
+
+
+def test_the_help_names_the_keys_that_a_meter_has_by_itself(capsys):
+    with pytest.raises(SystemExit):
+        program.arguments(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for family in meters.FAMILIES.values():
+        for key in (family.default_key, family.default_auth_key):
+            assert not key or key.hex() in text
+    assert "wien" in text.partition(central.KEY.hex())[2]
+
+
+@pytest.mark.parametrize("name, keys", [
+    ("wien", "key %s\n" % central.KEY.hex()), ("aidon", ""),
+    ("e450", "key %s, authentication key %s\n" % (central.KEY.hex(), central.AUTH_KEY.hex()))])
+def test_the_keys_in_use_are_told_to_the_person_at_the_screen(name, keys):
+    done = subprocess.run([sys.executable, "-m", "tools.meter", "--family", name, "--count", "1", "--rate", "0", "-"],
+                          cwd=ROOT, capture_output=True)
+    assert done.returncode == 0 and done.stdout
+    assert done.stderr.decode().partition("\n")[2] == keys

@@ -29,8 +29,23 @@ def fault(text):
         raise argparse.ArgumentTypeError(str(wrong))
 
 
+def key_text(key, auth_key):
+    return key.hex() + (", authentication key " + auth_key.hex() if auth_key else "")
+
+
+def default_keys():
+    """The keys that families have unless others are given, a line each for those that share them."""
+    found = {}
+    for family in meters.FAMILIES.values():
+        if family.default_key:
+            found.setdefault(key_text(family.default_key, family.default_auth_key), []).append(family.name)
+    return "keys unless others are given:\n" + "".join(
+        "  %s\n    %s\n" % (key, ", ".join(names)) for key, names in found.items())
+
+
 def arguments(argv):
-    parser = argparse.ArgumentParser(prog="tools.meter", description="a simulated smart meter")
+    parser = argparse.ArgumentParser(prog="tools.meter", description="a simulated smart meter",
+                                     epilog=default_keys(), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("destination", help="tcp:PORT on 127.0.0.1, serial:DEVICE or - for standard output")
     parser.add_argument("--family", required=True, choices=sorted(meters.FAMILIES))
     parser.add_argument("--rate", type=float, default=1, metavar="X",
@@ -166,8 +181,7 @@ def main(argv=None):
     meter, _ = make(options)
     print("%s, %s, a telegram each %d s" % (family.name, family.line, family.interval_s), file=sys.stderr)
     if meter.state.key:
-        print("key %s, authentication key %s" % (meter.state.key.hex(), meter.state.auth_key.hex()),
-              file=sys.stderr, flush=True)
+        print("key " + key_text(meter.state.key, meter.state.auth_key), file=sys.stderr, flush=True)
     send = {"tcp": to_network, "serial": to_serial, "-": to_output}[options.destination.partition(":")[0]]
     try:
         asyncio.run(send(options))
