@@ -4,3 +4,4 @@
 NAME = "host"
 UART = 1
 RX = TX = LED = BUTTON = None
+PULSE = 0

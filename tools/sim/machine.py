@@ -2,9 +2,10 @@
 """`machine` for the MicroPython unix port: the parts of the chip that the firmware uses.
 
 WATTPORT_UART names what stands in for the wire: tcp:HOST:PORT (a meter that listens), serial:DEVICE (a real P1 or M-Bus
-cable), file:PATH (bytes to be played once).
+cable), file:PATH (bytes to be played once). To a pin that interrupts, each byte of it is an edge.
 """
 
+import asyncio
 import os
 import socket
 import sys
@@ -32,6 +33,8 @@ class Pin:
     IN = 0
     OUT = 1
     PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
 
     def __init__(self, number, mode=IN, pull=None):
         self._value = 0
@@ -42,6 +45,33 @@ class Pin:
         self._value = value
 
     value = __call__
+
+    def irq(self, handler, trigger):
+        asyncio.create_task(self._interrupt(handler))
+
+    async def _interrupt(self, handler):
+        """As a soft interrupt: between two turns of the others. The wire keeps what comes meanwhile."""
+        source = _source()
+        buf = bytearray(64)
+        while True:
+            for _ in range(source.readinto(buf) or 0):
+                handler(self)
+            await asyncio.sleep_ms(5)
+
+
+class RTC:
+    """Its memory is a file beside the flash's; a test that cuts the power deletes it."""
+
+    def memory(self, data=None):
+        if data is not None:
+            with open("rtc.bin", "wb") as file:
+                file.write(data)
+            return None
+        try:
+            with open("rtc.bin", "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
 
 
 class WDT:
@@ -121,13 +151,17 @@ class _Serial:
         return self._file.readinto(buf) or None
 
 
+def _source():
+    kind, place = os.getenv("WATTPORT_UART").split(":", 1)
+    return {"tcp": _Tcp, "file": _File, "serial": _Serial}[kind](place)
+
+
 class UART:
     INV_RX = 1
     INV_TX = 2
 
     def __init__(self, number, **settings):
-        kind, place = os.getenv("WATTPORT_UART").split(":", 1)
-        self._source = {"tcp": _Tcp, "file": _File, "serial": _Serial}[kind](place)
+        self._source = _source()
         self.init(**settings)
 
     def init(self, baudrate=115200, bits=8, parity=None, stop=1, **rest):

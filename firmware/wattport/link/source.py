@@ -18,7 +18,8 @@ def clock_time():
 
 
 class Source:
-    """`counters` has `telegrams`, `errors` and so on; it is the source itself."""
+    """`counters` has `telegrams`, `errors` and so on; it is the source itself. No name here is private: those of a
+    derived class in another module are shortened to the same letters."""
 
     key_verdict = ""
     protocol = ""
@@ -30,13 +31,13 @@ class Source:
         self.bytes = 0
         self.looks = 0  # counts up while the task lives: the watchdog watches it
         self.stall_ms = 0
-        self._looked = None
+        self.looked = None
 
     def look(self):
         """To be called at every turn of the task; milliseconds since the last one, 0 at first."""
         now = time.ticks_ms()
-        gap = 0 if self._looked is None else time.ticks_diff(now, self._looked)
-        self._looked = now
+        gap = 0 if self.looked is None else time.ticks_diff(now, self.looked)
+        self.looked = now
         self.looks = self.looks + 1 & 0xFFFF
         if gap > self.stall_ms:
             self.stall_ms = gap
