@@ -238,6 +238,22 @@ def test_a_time_that_is_not_set_is_no_time():
     assert "time" not in reading and reading["import_wh"] == 1 and reading["reactive_export_var"] == 8
 
 
+def test_a_meters_number_at_the_end_of_its_list_is_not_taken_for_a_clock():
+    pairs = [u32(1), u32(2), u32(3), u32(4), u16(2329), u16(2365), u16(2372), u16(85), u16(94), u16(118), u16(819)]
+    groups = ((1, 8), (2, 8), (1, 7), (2, 7), (32, 7), (52, 7), (72, 7), (31, 7), (51, 7), (71, 7), (13, 7))
+    units = ((0, 30), (0, 30), (0, 27), (0, 27), (-1, 35), (-1, 35), (-1, 35), (-2, 33), (-2, 33), (-2, 33), (-3, 255))
+    parts = [octets(NOON)]
+    for (c, d), value, unit in zip(groups, pairs, units):
+        parts += [code(1, 0, c, d, 0), value, scaler_unit(*unit)]
+    reading = decode(notification(*(parts + [octets(b"178210431186")]), stamp=b""))
+    assert reading["meter_id"] == "178210431186" and reading["import_wh"] == 1 and reading["current_l3_ma"] == 1180
+
+
+def test_a_tariff_may_be_written_in_octets():
+    body = [octets(b"ISK1030789375606"), octets(b"16820006"), b"\x16\x01", octets(b"\x00\x02")] + numbers(4, *range(8))
+    assert decode(notification(*body))["tariff"] == 2
+
+
 def test_czechias_untyped_descriptors_are_codes():
     def item(kind, groups, value):
         return b"\x02\x02" + bytes([0, kind]) + bytes(groups) + b"\xff\x02" + value

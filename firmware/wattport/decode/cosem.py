@@ -109,7 +109,8 @@ class Walker:
         if size == 6 and self._buf[at + 5] == 0xFF:
             self._add((at, at + 6), "c", code_at(self._buf, at))
         else:
-            self._text(at, size, "t" if size == 12 else "o", _OCTETS)
+            # twelve digits of a meter's number are no year
+            self._text(at, size, "t" if size == 12 and not 32 <= self._buf[at] < 127 else "o", _OCTETS)
 
     def _text(self, at, size, letter, kind):
         if size >= _SHORTEST_NAME and letter != "t" and len(self.items) < HEADS:
@@ -236,6 +237,8 @@ class CosemDecoder:
                 reading[name] = value * factor if factor > 0 else _divided(value, -factor)
             elif name == "time":
                 stamp = value[0]
+            elif name == "tariff":
+                reading[name] = _number(buf, value)
             elif isinstance(value, tuple):
                 value = text_of(buf, value[0], value[1])
                 if value:
@@ -260,6 +263,13 @@ class CosemDecoder:
         forget("wattport.decode.plan")
         forget("wattport.decode.profile")
         return found
+
+
+def _number(buf, value):
+    """An integer, or one that is written in octets: 00 02 is 2."""
+    if isinstance(value, tuple):
+        return int.from_bytes(bytes(buf[value[0]:min(value[1], value[0] + 4)]), "big")
+    return value
 
 
 def _divided(value, divisor):

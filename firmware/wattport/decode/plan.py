@@ -16,6 +16,7 @@ _NONE = 255
 _TIME = 0x010000
 _NAMES = {0x600100: "meter_id", 0x600107: "meter_model", 0x600101: "meter_id", 0x2A0000: "meter_id"}
 _TEXTS = ("meter_id", "meter_model")
+_NOT_NUMBERS = _TEXTS + ("time", "tariff")
 _NUMBERS = "1248eb"
 _PLAIN = ("W", "VA", "VAR", "WH", "VAH", "VARH")
 
@@ -51,15 +52,16 @@ def make(buf, walker, own=None):
     profile = profiles.find(buf, walker, [code for code, _ in pairs], own)
     shape, scales = walker.shape, walker.scales
     plan = []
-    if profile and "fields" in profile:
-        for place, (name, factor) in profile["fields"].items():
-            text = name in _TEXTS or name == "time"
-            if text or shape[place] in _NUMBERS:
-                plan += [place, name, 0 if text else factor]
-        return profile["clock"], plan
     if not profile and not scales:
         return ("no profile fits this list: %d values, shape %s" % (len(walker.items), walker.shape))
     known = []
+    fields = profile.get("fields", {}) if profile else {}
+    for place, (name, factor) in fields.items():
+        known.append(name)
+        if name in _NOT_NUMBERS:
+            plan += [place, name, 0]
+        elif shape[place] in _NUMBERS:
+            plan += [place, name, factor]
     for code, place in pairs:
         if code == _TIME:
             if shape[place] == "t":
@@ -69,7 +71,7 @@ def make(buf, walker, own=None):
         if not name or name in known or shape[place] == "n":
             continue
         factor = 0
-        if name not in _TEXTS:
+        if name not in _NOT_NUMBERS:
             if shape[place] not in _NUMBERS:
                 continue
             if place in scales:
