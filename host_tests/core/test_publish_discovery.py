@@ -9,7 +9,7 @@ UNITS = {
     "energy": ("kWh", "GJ"), "reactive_energy": ("varh", "kvarh"), "power": ("W", "kW"), "reactive_power": ("var",),
     "apparent_power": ("VA",), "voltage": ("V", "mV"), "current": ("A", "mA"), "frequency": ("Hz",),
     "power_factor": (None, "%"), "gas": ("m³", "L"), "water": ("m³", "L"), "volume": ("m³", "L"), "duration": ("s",),
-    "signal_strength": ("dBm",), "data_size": ("B",), "timestamp": (None,), None: (None, "kVAh"),
+    "signal_strength": ("dBm",), "data_size": ("B",), "timestamp": (None,), None: (None, "kVAh", "GBP/kWh", "GBP/d"),
 }
 TOTALS = ("energy", "reactive_energy", "gas", "water", "volume", None)
 CHARACTERS = "".join([chr(code) for code in range(256)])
@@ -19,7 +19,9 @@ def everything():
     reading = {"meter_id": CHARACTERS, "meter_model": CHARACTERS, "time": 1700000000, "tariff": 2, "breaker": "on",
                "limiter_w": 5, "fuse_ma": 25000, "message": "hello", "demand_import_w": 1, "peak_month_w": 2,
                "peak_month_time": 1700000000, "peak_history": [[1, 2]], "power_failure_log": [], "power_failures": 1,
-               "long_power_failures": 2, "frequency_mhz": 50000, "power_factor_milli": 980}
+               "long_power_failures": 2, "frequency_mhz": 50000, "power_factor_milli": 980,
+               "import_day_wh": 1, "import_week_wh": 1, "import_month_wh": 1, "unit_rate_micro": 245030,
+               "standing_charge_micro": 600970}
     for direction in ("import", "export"):
         reading["power_%s_w" % direction] = 1
         reading["reactive_%s_var" % direction] = 1

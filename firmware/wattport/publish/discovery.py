@@ -21,6 +21,8 @@ _ENDINGS = (
     ("_ma", 1000, "A", "current", "m", 2),
     ("_mhz", 1000, "Hz", "frequency", "m", 2),
     ("_milli", 1000, "", "power_factor", "m", 2),
+    ("unit_rate_micro", 1000000, "GBP/kWh", "", "", 5),  # only British meters tell prices
+    ("standing_charge_micro", 1000000, "GBP/d", "", "", 5),
     ("_time", 0, "", "timestamp", "", None),
     ("_sags_l", 1, "", "", "t", None),
     ("_swells_l", 1, "", "", "t", None),
@@ -57,7 +59,8 @@ _NAMES = {
     "rssi": "Wi-Fi signal",
     "rssi_dbm": "Wi-Fi signal",
 }
-_UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_vah", "_time", "_bytes")
+_UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_vah", "_time", "_bytes",
+          "_micro")
 _DIAGNOSTIC = ("breaker", "limiter_w", "fuse_ma")
 
 
@@ -176,6 +179,8 @@ def _of_child(about, channel, device, announced, model):
         name = _CHILD_NAMES[kind]
         if kind in ("heat", "cooling"):
             name += " volume" if value == "volume_l" else " energy"
+        elif kind == "gas" and value == "energy_wh":  # beside its volume
+            name += " energy"
         channel = safe_id(str(channel))
         # a meter of another kind on this channel, later, must not count as this one
         template = "{%% set d = (value_json.devices | default({}))['%s'] | default({}) %%}" % channel
