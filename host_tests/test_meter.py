@@ -28,8 +28,10 @@ from tools.paths import ROOT
 KEY = bytes(range(16))
 AUTH_KEY = bytes(range(0x10, 0x20))
 KEYS = {"key": KEY, "auth_key": AUTH_KEY}
+SML_ESCAPE = b"\x1b" * 4
 P1 = ["dsmr5", "dsmr4", "dsmr2", "be", "se"]
-ALL = [(name, {}) for name in P1] + [("lu", {}), ("lu", KEYS), ("kamstrup", {}), ("kamstrup", KEYS)]
+ALL = [(name, {}) for name in P1] + [("lu", {}), ("lu", KEYS), ("kamstrup", {}), ("kamstrup", KEYS),
+                                     ("sml", {}), ("sml3", {})]
 
 
 def at(text, zone="Europe/Amsterdam"):
@@ -117,6 +119,51 @@ def elements(notification):
     return found, unnamed
 
 
+def sml_messages(file):
+    """What an SML file carries, its checksum and fill bytes checked and its escapes taken out."""
+    assert file[:8] == SML_ESCAPE + b"\x01" * 4 and file[-8:-3] == SML_ESCAPE + b"\x1a" and len(file) % 4 == 0
+    assert bitwise_crc(file[:-2], 0x8408, 0xFFFF, 0xFFFF) == int.from_bytes(file[-2:], "little")
+    fill = file[-3]
+    assert fill <= 3 and not any(file[-8 - fill:-8])
+    parts = file[8:-8 - fill].split(SML_ESCAPE * 2)
+    assert all(SML_ESCAPE not in part for part in parts)
+    return SML_ESCAPE.join(parts)
+
+
+def sml_field(data, at):
+    """(value, place behind it) of an SML field: a list, a number, or bytes."""
+    kind, size, begin = data[at] & 0x70, data[at] & 0x0F, at
+    while data[at] & 0x80:
+        at += 1
+        size = size << 4 | data[at] & 0x0F
+    at += 1
+    if kind == 0x70:
+        found = []
+        for _ in range(size):
+            value, at = sml_field(data, at)
+            found.append(value)
+        return found, at
+    end = max(begin + size, at)
+    if kind in (0x50, 0x60):
+        return int.from_bytes(data[at:end], "big", signed=kind == 0x50), end
+    return data[at:end], end
+
+
+def sml_entries(file):
+    """{OBIS code: the entry's fields} of an SML file, whose messages' checksums are right."""
+    data, at, kinds, found = sml_messages(file), 0, [], {}
+    while at < len(data):
+        begin = at
+        fields, at = sml_field(data, at)
+        assert len(fields) == 6 and fields[5] == b"" and data[at - 1] == 0
+        assert bitwise_crc(data[begin:at - 4], 0x8408, 0xFFFF, 0xFFFF) == fields[4] >> 8 | (fields[4] & 0xFF) << 8
+        kinds.append(fields[3][0])
+        if fields[3][0] == 0x0701:
+            found = {"%d-%d:%d.%d.%d*%d" % tuple(entry[0]): entry[1:] for entry in fields[3][1][4]}
+    assert kinds == [0x0101, 0x0701, 0x0201]
+    return found
+
+
 # bytes
 
 @pytest.mark.parametrize("name", ["dsmr5", "dsmr4", "be", "se"])
@@ -192,6 +239,49 @@ def test_the_danish_kamstrup_sends_everything_each_ten_seconds_under_two_keys():
     with pytest.raises(InvalidTag):
         unseal(data, KEY, KEY)
     assert meter.next()[1]["time"] == expected["time"] + 10
+
+
+def test_an_ehz_sends_tenths_of_a_watt_hour_and_one_signed_power():
+    meter = meters.make("sml", start=SUMMER)
+    meter.household.net_w = (100, -2000, 300)
+    telegram, expected = meter.next()
+    found = sml_entries(telegram)
+    assert expected["power_export_w"] == 1600 and expected["power_import_w"] == 0
+    assert found["1-0:16.7.0*255"][2:4] == [27, -1] and -16010 < found["1-0:16.7.0*255"][4] <= -16000
+    assert found["1-0:1.8.0*255"][0] == 0x01A2 and found["1-0:1.8.0*255"][2:4] == [30, -1]
+    assert found["1-0:1.8.0*255"][4] // 10 == expected["import_wh"]
+    assert found["1-0:2.8.0*255"][4] // 10 == expected["export_wh"]
+    assert expected["meter_id"] == "1EMH00%08d" % int.from_bytes(found["1-0:0.0.9*255"][4][-4:], "big")
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+def test_a_meter_of_today_sends_its_phases_in_as_few_bytes_as_they_take(phases):
+    meter = meters.make("sml3", start=SUMMER, phases=phases)
+    sizes = set()
+    for net in ((1, 0, 0), (300, -300, -1), (-3, 20_000, 0)):
+        meter.household.net_w = net
+        telegram, expected = meter.next()
+        found = sml_entries(telegram)
+        sizes.add(len(telegram))
+        for i in range(3):
+            code = "1-0:%d.7.0*255" % (36 + 20 * i)
+            assert (code in found) == (i < phases)
+            if i < phases:
+                assert found[code][2:4] == [27, -2] and abs(found[code][4] - 100 * net[i]) < 100
+                assert expected["power_import_l%d_w" % (i + 1)] == max(net[i], 0)
+                assert expected["voltage_l%d_mv" % (i + 1)] == found["1-0:%d.7.0*255" % (32 + 20 * i)][4] * 100
+    assert len(sizes) > 1
+
+
+def test_every_number_of_fill_bytes_and_escapes_in_the_data_occur():
+    fills, escapes = set(), 0
+    for seed in range(40):
+        for name in ("sml", "sml3"):
+            telegram = meters.make(name, seed=seed, start=WINTER).next()[0]
+            fills.add(telegram[-3])
+            escapes += SML_ESCAPE * 2 in telegram
+            sml_entries(telegram)
+    assert fills == {0, 1, 2, 3} and escapes >= 40
 
 
 # other people's readers
@@ -309,6 +399,16 @@ def test_the_danish_list_has_the_layout_of_a_real_one(telegrams):
     ours, _ = unseal(information(meters.make("kamstrup", start=WINTER, **KEYS).next()[0]), KEY, AUTH_KEY)
     assert list(elements(ours)[0]) == list(elements(real)[0])
     assert len(ours) == len(real)
+
+
+def test_an_ehz_sends_what_a_real_one_sends_in_the_same_shape(telegrams):
+    real = sml_entries((telegrams / "sml-apollon77-testserialresponsesmlcont-js.bin").read_bytes())
+    ours = sml_entries(meters.make("sml", start=WINTER).next()[0])
+    assert set(ours) - set(real) == {"1-0:2.8.0*255"}  # of a meter for one direction
+    assert [code for code in ours if code in real] == list(real)
+    for code, entry in real.items():
+        assert ours[code][2:4] == entry[2:4], code
+        assert [type(field) for field in ours[code]] == [type(field) for field in entry], code
 
 
 # the household
@@ -562,6 +662,8 @@ def test_a_wrong_checksum_is_wrong_in_every_family(name, keys):
         with pytest.raises((AssertionError, InvalidTag)):
             if name == "kamstrup":
                 information(delivery.data)
+            elif name.startswith("sml"):
+                sml_messages(delivery.data)
             elif name == "lu":
                 state = meters.make(name, start=WINTER, **keys).state
                 unseal(delivery.data, state.key, state.auth_key)
@@ -595,7 +697,7 @@ def test_a_bit_flip_is_one_bit():
         assert (int.from_bytes(telegram, "big") ^ int.from_bytes(delivery.data, "big")).bit_count() == 1
 
 
-@pytest.mark.parametrize("name", ["dsmr5", "kamstrup"])
+@pytest.mark.parametrize("name", ["dsmr5", "kamstrup", "sml"])
 def test_an_overlong_telegram_has_no_end(name):
     for telegram, delivery in faulty("overlong", count=5, name=name)[0]:
         assert len(delivery.data) > 10_000 and not delivery.intact

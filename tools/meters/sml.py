@@ -129,7 +129,7 @@ class Ehz(Sml):
                                   ((1, 8, 1), "import_t1_wh", NONE), ((1, 8, 2), "import_t2_wh", NONE)):
             self._register(files, code, field, lambda value: signed(value, 8), told)
         self._power(files, 16, "", 1, lambda value: signed(value, 4))
-        files.entry((129, 129, 199, 130, 5, 255), octets(self._key(files.state)))
+        files.entry((129, 129, 199, 130, 5, 255), octets(self._key(files.state)), time=files.uptime)
 
     def _key(self, state):
         """With a run of escape bytes in it, at a place and of a length that are the meter's own."""
