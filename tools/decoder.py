@@ -25,6 +25,12 @@ def _protocols(start):
     if start[0] in (0xE6, 0x0F) or start[0] == 0xDB and not _has_tag(start):
         from wattport.frame.bare import Bare
         return [Bare(bytes(start[:1]))]
+    if start[0] == 0x7B:
+        from wattport.frame.json import Json
+        return [Json()]
+    if start[0] == 0x7B:
+        from wattport.frame.json import Json
+        return [Json()]
     return "auto"
 
 
@@ -111,6 +117,16 @@ def decode_file(stream, options, write, remark):
 
 
 def main(options, names):
+    """`names` of files; options["batch"] instead: a file of [name, options] a line, to decode many in one process. Then
+    each line that comes out is {"file": …, "lines": [...], "remarks": [...]}."""
+    if options.get("batch"):
+        with open(options["batch"]) as file:
+            for name, own in json.load(file):
+                lines, remarks = [], []
+                with open(name, "rb") as stream:
+                    decode_file(stream, own, lines.append, remarks.append)
+                print(json.dumps({"file": name, "lines": lines, "remarks": remarks}))
+        return 0
     good = True
     for name in names:
         def remark(text, name=name):
