@@ -25,7 +25,7 @@ def ber(data, at):
 
 
 def frames(telegram):
-    """("hdlc", header without its checksum, information) or ("mbus", the head's five bytes, data) each, checked."""
+    """("hdlc", header without its checksum, information) or ("mbus", its head, data) each, checked."""
     at = 0
     while at < len(telegram):
         if telegram[at] == 0x7E:
@@ -46,7 +46,8 @@ def frames(telegram):
             assert telegram[at:at + 4] == bytes((0x68, size & 0xFF, size & 0xFF, 0x68))
             body = telegram[at + 4:at + 4 + size]
             assert telegram[at + 4 + size:at + 6 + size] == bytes((sum(body) & 0xFF, 0x16))
-            yield "mbus", body[:5], body[5:]
+            saps = 3 if body[3:5] == b"\xdb\x08" else 5  # some leave out the service access points
+            yield "mbus", body[:saps], body[saps:]
             at += size + 6
 
 
