@@ -9,8 +9,6 @@ import pytest
 from host_tests.brokers import BadBroker, Listener, Mosquitto, eventually
 from host_tests.core.test_glow import ELECTRICITY, GAS, OLD, STATE
 from host_tests.firmware import Firmware
-from host_tests.test_telegrams import decode, missing_from
-from tools.compile import RUNTIMES
 from tools.paths import TELEGRAMS
 
 TOPIC = "glow/0123456789AB/SENSOR/"
@@ -160,18 +158,3 @@ def test_real_messages_come_back_as_their_sidecars_expect(tmp_path):
                     reading = reading_at(listener, firmware, count)
                     assert {name: reading[name] for name in expected} == expected, path.name
             assert count >= 3
-
-
-@pytest.mark.skipif(not TELEGRAMS.is_dir(), reason="no real telegrams beside this checkout")
-@pytest.mark.parametrize("runtime", ["cpython", *RUNTIMES])
-def test_the_decoding_tool_reads_stored_messages_and_refuses_those_about_no_meter(runtime):
-    kinds = []
-    for path in sorted(TELEGRAMS.glob("zcl-mqtt-*.json")):
-        sidecar = json.loads(path.read_text())
-        status, lines, _ = decode(path.with_suffix(".bin"), sidecar, runtime)
-        kinds.append(lines[0].get("error"))
-        assert len(lines) == 1 and status == (1 if kinds[-1] else 0)
-        if not kinds[-1]:
-            assert lines[0]["family"] == "zcl-mqtt" and lines[0]["reading"]
-            assert not missing_from(lines[0]["reading"], sidecar["reading"])
-    assert kinds.count("unsupported") == 1 and kinds.count(None) >= 4

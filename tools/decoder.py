@@ -28,9 +28,6 @@ def _protocols(start):
     if start[0] == 0x7B:
         from wattport.frame.json import Json
         return [Json()]
-    if start[0] == 0x7B:
-        from wattport.frame.json import Json
-        return [Json()]
     return "auto"
 
 
