@@ -206,8 +206,8 @@ class P1(Family):
         lines = [row.write(household, state, reading) for row in self.rows
                  if state.phases == 3 or not of_other_phase(getattr(row, "field", None))]
         for way in ("import", "export"):
-            if way + "_t1_wh" in reading:
-                # none of these meters sends the total beside its tariffs, a reader adds them up
+            if way + "_t1_wh" in reading and way + "_wh" not in reading:
+                # a meter that sends no total beside its tariffs: a reader adds them up
                 reading[way + "_wh"] = reading[way + "_t1_wh"] + reading[way + "_t2_wh"]
         text = ("/%s\r\n\r\n%s\r\n!" % (self.ident, "\r\n".join(lines))).encode()
         if self.checksum:

@@ -76,8 +76,8 @@ def end_of_line(buf, at, end):
             at = buf.find(b")", at, stop) + 1
             if not at or at >= stop:
                 break
-            if buf[at] > 47:  # a code follows, no bracket and no line end
-                return at
+            if buf[at] > 47 or buf[at] == 33 and at + 1 < stop and buf[at + 1] < 14:
+                return at  # a code follows or the end mark, no bracket and no line end
         at = stop
         if at >= end or buf[at] != 40:
             return at

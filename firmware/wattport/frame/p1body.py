@@ -34,8 +34,9 @@ def _bcc(buf, at, end):
 
 
 def block(buf, at, end, last):
-    """The block whose STX is at buf[at]: (place behind it, a checksum was there and right, what is wrong with it);
-    (0, True, "") when more bytes are needed. Who dumps a block to a file may leave ETX and BCC out."""
+    """The block whose STX is at buf[at]: (place behind it, can nothing be wrong inside of it, what is wrong with its
+    check); (0, True, "") when more bytes are needed. Seven bits of XOR prove little: swapped bytes escape them, so the
+    lines are read as strictly as those without a checksum. Who dumps a block to a file may leave ETX and BCC out."""
     etx = buf.find(b"\x03", at, end)
     stop = end if etx < 0 else etx
     mark = at
@@ -53,7 +54,7 @@ def block(buf, at, end, last):
     if etx < 0 or etx + 2 > end:
         return 0, True, ""
     sent, counted = buf[etx + 1] & 0x7F, _bcc(buf, at + 1, etx + 1) & 0x7F
-    return etx + 2, True, "" if sent == counted else "block check is %02X, should be %02X" % (sent, counted)
+    return etx + 2, False, "" if sent == counted else "block check is %02X, should be %02X" % (sent, counted)
 
 
 def envelope(buf, at, end, last):
