@@ -17,30 +17,8 @@ _BLOCK = const(0xE0)
 _ENVELOPES = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
 _NOTIFICATION = const(0x0F)
 _TEXT = const(0x2F)
-_SML = const(0x76)
-_JSON = const(0x7B)
 _AMIS = (0x53, 0x73)  # M-Bus SND_UD
 _MOST_LAYERS = const(8)
-
-
-def _protocols(wanted):
-    found = []
-    if wanted in ("auto", "P1"):
-        from wattport.frame.p1 import P1
-        found.append(P1())
-    if wanted in ("auto", "HDLC"):
-        from wattport.frame.hdlc import Hdlc
-        found.append(Hdlc())
-    if wanted in ("auto", "encrypted"):
-        from wattport.frame.envelope import Envelope
-        found.append(Envelope())
-    if wanted in ("auto", "M-Bus"):
-        from wattport.frame.mbus import Mbus, Request
-        found += [Mbus(), Request()]
-    if wanted in ("auto", "SML"):
-        from wattport.frame.sml import Sml
-        found.append(Sml())
-    return found
 
 
 class Counters:
@@ -83,9 +61,12 @@ class Meter:
         self.protocol = ""
         self.answer = b""
         self.counters = Counters()
-        protocols = _protocols(protocol) if isinstance(protocol, str) else protocol
-        self._parts = [protocol.parts for protocol in protocols if hasattr(protocol, "parts")]
-        self._framer = Framer(protocols, self._frame, self._error, size)
+        if isinstance(protocol, str):
+            from wattport import formats
+            protocol = formats.protocols(protocol)
+            forget("wattport.formats")
+        self._parts = [one.parts for one in protocol if hasattr(one, "parts")]
+        self._framer = Framer(protocol, self._frame, self._error, size)
         self.feed = self._framer.feed
 
     @property
@@ -110,9 +91,14 @@ class Meter:
     @property
     def key_verdict(self):
         """What is known of the key, a sentence for a person; "" before the first telegram that can tell."""
+        code = self._decryptor.verdict if self._decryptor else 0
         if self._clear:
-            return "the telegrams are fine and not encrypted: no key is needed" if self._key else ""
-        return self._decryptor.verdict if self._decryptor else ""
+            code = 1 if self._key else 0
+        if not code:
+            return ""
+        from wattport.frame.verdict import TEXTS
+        forget("wattport.frame.verdict")
+        return TEXTS[code]
 
     def _error(self, error, buf, start, end):
         self.counters.errors[error.kind] += 1
@@ -230,23 +216,7 @@ class Meter:
     def _decoder(self, first):
         decoder = self.decoders.get(first)
         if not decoder:
-            decoder = self.decoders[first] = self._make_decoder(first)
+            from wattport import formats
+            decoder = self.decoders[first] = formats.decoder(first, self._zone, self._key, self._profile)
+            forget("wattport.formats")
         return decoder
-
-    def _make_decoder(self, first):
-        if first == _TEXT:
-            from wattport.decode.p1 import P1Decoder
-            return P1Decoder(self._zone)
-        if first == _NOTIFICATION:
-            from wattport.decode.cosem import CosemDecoder
-            return CosemDecoder(self._zone, self._profile)
-        if first == _SML:
-            from wattport.decode.sml import SmlDecoder
-            return SmlDecoder(self._zone)
-        if first in _AMIS:
-            from wattport.decode.amis import AmisDecoder
-            return AmisDecoder(self._zone, self._key)
-        if first == _JSON:
-            from wattport.decode.glow import GlowDecoder
-            return GlowDecoder(self._zone)
-        raise MeterError("unsupported", "data of an unknown kind, first byte %02X" % first)

@@ -11,6 +11,16 @@ from wattport.crypto.gcm import AesGcm
 from wattport.errors import MeterError
 from wattport.frame.envelope import length_at
 
+# verdicts, see `verdict`
+_NO_KEY = const(2)
+_RIGHT = const(3)
+_NO_TAG = const(4)
+_UNPROVEN = const(5)
+_WRONG_AUTH_KEY = const(6)
+_DAMAGED = const(7)
+_WRONG_KEY_AND_TAG = const(8)
+_WRONG_KEY = const(9)
+
 _TITLE_SIZE = const(8)
 _TAG_SIZE = const(12)
 _ENCRYPTED = const(0x20)
@@ -24,7 +34,7 @@ _LUXEMBOURG = b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff
 class Decryptor:
     """Opens envelopes with one key. `auth_key` None: see `open`.
 
-    `verdict`: what the last envelope tells of the key, a sentence for a person. `stale`: 1 when the frame counter of
+    `verdict`: what the last envelope tells of the key, a place in `verdict.TEXTS`. `stale`: 1 when the frame counter of
     the last opened one had not risen, which a repeated frame and a replaced meter have in common; otherwise 0.
     """
 
@@ -36,7 +46,7 @@ class Decryptor:
         self._last = b""
         self._proven = False  # a tag fitted once, so it can be checked: from then on each has to
         self.stale = 0
-        self.verdict = ""
+        self.verdict = 0
 
     def open(self, buf, start, end, plausible):
         """Decrypt the envelope at buf[start:end] in place; (start, end, the tag was right) of the plain text.
@@ -60,8 +70,7 @@ class Decryptor:
         if not self._gcm:
             if plausible(buf, text, stop):  # a reader in between has decrypted it, and left the envelope as it was
                 return text, stop, False
-            self.verdict = "the meter encrypts, and no key is set"
-            raise MeterError("no_key", self.verdict)
+            self._refuse("no_key", _NO_KEY)
         self._iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
         self._iv[_TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
         verified = False
@@ -74,7 +83,7 @@ class Decryptor:
                 raise MeterError("truncated", "a new envelope starts inside")
         if verified:
             self._proven = True
-            self.verdict = "the key is right"
+            self.verdict = _RIGHT
         else:
             self._open_untagged(buf, text, stop, security & _AUTHENTICATED, plausible)
         self._count()
@@ -87,23 +96,22 @@ class Decryptor:
         return (self._gcm.open(buf, text, stop, self._iv, self._aad, _TAG_SIZE)
                 or self._gcm.open(buf, text, stop, self._iv, b"", _TAG_SIZE))
 
+    def _refuse(self, kind, verdict):
+        from wattport.frame.verdict import TEXTS
+        self.verdict = verdict
+        raise MeterError(kind, TEXTS[verdict])
+
     def _open_untagged(self, buf, text, stop, tagged, plausible):
         self._gcm.crypt(buf, text, stop, self._iv)
-        if plausible(buf, text, stop):
-            if not tagged:
-                self.verdict = "the key is right: the text makes sense; the meter sends no tag to prove it"
-                return
-            if not self._auth_key and not self._proven:
-                self.verdict = "the key is right: the text makes sense; to prove it the authentication key is missing"
-                return
-            self.verdict = "the tag does not fit, but the text makes sense: " + (
-                "the telegram is damaged" if self._proven else "the authentication key is wrong")
-        elif tagged and self._auth_key:
-            self.verdict = "the tag does not fit, and it decrypts to nothing known: the key is wrong"
+        fits = plausible(buf, text, stop)
+        if fits and not tagged:
+            self.verdict = _NO_TAG
+        elif fits and not self._auth_key and not self._proven:
+            self.verdict = _UNPROVEN
         else:
-            self.verdict = "it decrypts to nothing known: the key is wrong"
-        self._gcm.crypt(buf, text, stop, self._iv)  # back to what it was: another frame may start inside
-        raise MeterError("wrong_key", self.verdict)
+            self._gcm.crypt(buf, text, stop, self._iv)  # back to what it was: another frame may start inside
+            self._refuse("wrong_key", _DAMAGED if fits and self._proven else _WRONG_AUTH_KEY if fits
+                         else _WRONG_KEY_AND_TAG if tagged and self._auth_key else _WRONG_KEY)
 
     def _count(self):
         counter = bytes(self._iv)
