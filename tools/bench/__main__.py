@@ -37,7 +37,8 @@ from wattport.crypto.aes import Aes  # noqa: E402
 KEY = bytes(range(16))
 # family → (key or None, the peer that reads it, how much faster we mean to be)
 FAMILIES = {"dsmr5": (None, "dsmr-parser", 5), "dsmr2": (None, None, 0), "be": (None, None, 0), "lu": (KEY, None, 0),
-            "kamstrup": (None, "amshan", 8), "kamstrup_encrypted": (KEY, None, 0)}
+            "kamstrup": (None, "amshan", 8), "kamstrup_encrypted": (KEY, None, 0), "sml": (None, "smllib", 1),
+            "sml3": (None, "smllib", 1)}
 TELEGRAMS = 40
 START = 1_760_000_000
 CLOCK = 250_000_000  # instructions a second, the clock of the budgets
@@ -75,6 +76,17 @@ def peer(name, frames):
         parser = TelegramParser(telegram_specifications.V5)
         texts = [frame.decode() for frame in frames]
         return best(lambda: [parser.parse(text) for text in texts], len(texts))
+    if name == "smllib":
+        from smllib import SmlStreamReader
+
+        def read():
+            reader = SmlStreamReader()
+            for frame in frames:
+                reader.add(frame)
+                for message in reader.get_frame().parse_frame():
+                    for entry in getattr(message.message_body, "val_list", ()):
+                        entry.get_value()
+        return best(read, len(frames))
     from han import autodecoder, hdlc
     decoder = autodecoder.AutoDecoder()
 

@@ -64,68 +64,74 @@ class Walker:
 
     def _head(self):
         """Read TL bytes: the kind of field, and its size in bytes or, of a list, in fields."""
-        place, end, buf = self._place, self._end, self._buf
-        size = 0
-        for count in range(1, _MOST_TL + 1):
-            if place >= end:
+        place = first = self._place
+        byte, size = 0x80, 0
+        while byte & 0x80:
+            if place >= self._end:
                 raise MeterError("truncated", "the messages end inside of a field")
-            byte = buf[place]
-            place += 1
-            if count == 1:
-                kind = byte & 0x70
+            if place - first == _MOST_TL:
+                raise MeterError("malformed", "a length of more than %d bytes" % _MOST_TL)
+            byte = self._buf[place]
+            if place == first:
+                self._kind = byte & 0x70
             size = size << 4 | byte & 0x0F
-            if byte < 0x80:
-                break
-        else:
-            raise MeterError("malformed", "a length of more than %d bytes" % _MOST_TL)
-        if kind != _LIST:
-            size -= count
+            place += 1
+        if self._kind != _LIST:
+            size -= place - first
             if size < 0:
                 raise MeterError("malformed", "a field of no length")
-            if place + size > end:
+            if place + size > self._end:
                 raise MeterError("truncated", "the messages end inside of a field")
-        self._kind, self._size, self._place = kind, size, place
+        self._size, self._place = size, place
+
+    def _absent(self):
+        """Is the next field left out? Most are."""
+        if self._place < self._end and self._buf[self._place] == 1:
+            self._place += 1
+            return True
+        return False
 
     def _skip(self, count=1):
         """Leave out so many fields, with all that is in them."""
         while count:
+            count -= 1
             self._head()
             if self._kind == _LIST:
                 count += self._size
             else:
                 self._place += self._size
-            count -= 1
-
-    def _number(self):
-        """The next field if it is a number; None, and nothing read but its head, for everything else."""
-        self._head()
-        kind, size = self._kind, self._size
-        if kind != _UNSIGNED and kind != _SIGNED:
-            return None
-        if not 0 < size <= _LONGEST_NUMBER:
-            raise MeterError("malformed", "a number of %d bytes" % size)
-        buf, place = self._buf, self._place
-        value = 0
-        for i in range(place, place + size):
-            value = value << 8 | buf[i]
-        if kind == _SIGNED and buf[place] & 0x80:
-            value -= 1 << 8 * size
-        self._place = place + size
-        return value
-
-    def _field(self):
-        """A number, or None for a field of another kind, which is passed over."""
-        value = self._number()
-        if value is None:
-            self._pass()
-        return value
 
     def _pass(self):
-        """Pass over a field whose head has been read."""
+        """Leave out a field whose head has been read."""
         if self._kind == _LIST:
             self._skip(self._size)
         else:
             self._place += self._size
+
+    def _number(self):
+        """The next field if it is a number; None, and nothing read but its head, for everything else."""
+        self._head()
+        kind, size, place = self._kind, self._size, self._place
+        if kind != _UNSIGNED and kind != _SIGNED:
+            return None
+        if not 0 < size <= _LONGEST_NUMBER:
+            raise MeterError("malformed", "a number of %d bytes" % size)
+        buf = self._buf
+        self._place = end = place + size
+        value = -1 if kind == _SIGNED and buf[place] & 0x80 else 0
+        while place < end:
+            value = value << 8 | buf[place]
+            place += 1
+        return value
+
+    def _field(self):
+        """A number, or None for a field of another kind, which is passed over."""
+        if self._absent():
+            return None
+        value = self._number()
+        if value is None:
+            self._pass()
+        return value
 
     def _list(self, size):
         self._head()
@@ -133,20 +139,25 @@ class Walker:
             raise MeterError("malformed", "no list of %d fields" % size)
 
     def _moment(self):
-        """UTC seconds of a time (5.1.16 of SML 1.04) that is one, else 0: secIndex (1) counts from anywhere, timestamp
-        (2) and timestampLocal (3) from 1970, the latter followed by its zone."""
-        place = self._place
+        """UTC seconds of a time that is one, else 0: secIndex (1) counts from anywhere, timestamp (2) and
+        localTimestamp (3), which has its zone behind it, from 1970."""
+        if self._absent():
+            return 0
         self._head()
-        moment = 0
-        if self._kind == _LIST and self._size == 2:
-            kind = self._number()
-            if kind == 3:
-                self._head()
-            if kind == 2 or kind == 3 and self._kind == _LIST and self._size:
-                moment = self._number() or 0
-        self._place = place
-        self._skip()
-        return moment if moment >= _YEAR_2015 else 0
+        if self._kind != _LIST or self._size != 2:
+            self._pass()
+            return 0
+        kind = self._field()
+        more = 0
+        if kind == 3:
+            self._head()
+            if self._kind != _LIST or not self._size:
+                self._pass()
+                return 0
+            more = self._size - 1
+        moment = self._field()
+        self._skip(more)
+        return moment if (kind == 2 or kind == 3) and moment and moment >= _YEAR_2015 else 0
 
     def _text(self):
         """The next field, a text: its place."""
@@ -224,7 +235,8 @@ class Walker:
             elif self._kind == _BOOLEAN and self._size == 1:
                 self.value = int(self._buf[self._place] > 0)
             self._pass()
-        self._skip()
+        if not self._absent():
+            self._skip()
         return True
 
 
