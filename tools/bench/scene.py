@@ -27,7 +27,11 @@ with open(sys.argv[1], "rb") as file:
         if not size:
             break
         meter.feed(buf, size)
-import microdot  # noqa: E402, F401
+import microdot  # noqa: E402
+
+from wattport.web import lean  # noqa: E402
+
+lean.trim(microdot)  # as the web server does
 
 gc.collect()
 print(gc.mem_free() if meter.counters.telegrams else 0)
