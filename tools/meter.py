@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000`, or to `serial:DEVICE`, or to `-`."""
+"""A simulated smart meter: `python -m tools.meter --family dsmr5 tcp:5000`, or to `serial:DEVICE`, or to `-`; one of
+the Glow families to a broker, `mqtt:HOST:PORT`."""
 
 import argparse
 import asyncio
@@ -46,7 +47,8 @@ def default_keys():
 def arguments(argv):
     parser = argparse.ArgumentParser(prog="tools.meter", description="a simulated smart meter",
                                      epilog=default_keys(), formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("destination", help="tcp:PORT on 127.0.0.1, serial:DEVICE or - for standard output")
+    parser.add_argument("destination",
+                        help="tcp:PORT on 127.0.0.1, serial:DEVICE, - for standard output, mqtt:HOST:PORT for glow")
     parser.add_argument("--family", required=True, choices=sorted(meters.FAMILIES))
     parser.add_argument("--rate", type=float, default=1, metavar="X",
                         help="times real time: 1 sends at the meter's own interval, 0 as fast as possible")
@@ -63,9 +65,14 @@ def arguments(argv):
     if options.rate < 0:
         parser.error("--rate can't be negative")
     scheme, _, place = options.destination.partition(":")
-    if options.destination != "-" and (scheme not in ("tcp", "serial") or not place
+    family = meters.FAMILIES[options.family]
+    if options.destination != "-" and (scheme not in ("tcp", "serial", "mqtt") or not place
                                        or scheme == "tcp" and not place.isdecimal()):
-        parser.error("destination %r: tcp:PORT, serial:DEVICE or -" % options.destination)
+        parser.error("destination %r: tcp:PORT, serial:DEVICE, mqtt:HOST:PORT or -" % options.destination)
+    if scheme == "mqtt" and (not hasattr(family, "messages") or not place.rpartition(":")[2].isdecimal()):
+        parser.error("mqtt:HOST:PORT is for the Glow families")
+    if options.fault and hasattr(family, "spread"):
+        parser.error("pulses know no faults")
     try:
         make(options)
     except ValueError as wrong:
@@ -92,7 +99,13 @@ async def telegrams(options):
             first = meter.time
         if options.rate:
             await asyncio.sleep(began + (meter.time - first) / options.rate - time.monotonic())
-        yield data
+        if options.rate and hasattr(meter.family, "spread"):
+            pause = meter.family.interval_s / options.rate / max(1, len(data))
+            for place in range(len(data)):
+                yield data[place:place + 1]
+                await asyncio.sleep(pause)
+        else:
+            yield data
         sent += 1
 
 
@@ -111,6 +124,17 @@ async def to_serial(options):
         async for data in telegrams(options):
             port.write(data)
             port.flush()
+
+
+async def to_broker(options):
+    from amqtt.client import MQTTClient
+
+    client = MQTTClient(config={"auto_reconnect": True})
+    await client.connect("mqtt://%s/" % options.destination.partition(":")[2])
+    async for data in telegrams(options):
+        for topic, payload in meters.FAMILIES[options.family].messages(data):
+            await client.publish(topic, payload)
+    await client.disconnect()
 
 
 class Clients:
@@ -182,7 +206,8 @@ def main(argv=None):
     print("%s, %s, a telegram each %d s" % (family.name, family.line, family.interval_s), file=sys.stderr)
     if meter.state.key:
         print("key " + key_text(meter.state.key, meter.state.auth_key), file=sys.stderr, flush=True)
-    send = {"tcp": to_network, "serial": to_serial, "-": to_output}[options.destination.partition(":")[0]]
+    send = {"tcp": to_network, "serial": to_serial, "mqtt": to_broker, "-": to_output}[
+        options.destination.partition(":")[0]]
     try:
         asyncio.run(send(options))
     except KeyboardInterrupt:

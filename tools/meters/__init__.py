@@ -3,7 +3,7 @@
 
 import time as wall
 
-from tools.meters import central, dsmr, iec, kamstrup, nordic, smarty, sml, text
+from tools.meters import central, dsmr, iec, kamstrup, nordic, smarty, sml, text, uk
 from tools.meters.family import State, serial_of
 from tools.meters.household import Household
 
@@ -12,7 +12,8 @@ FAMILIES = {family.name: family for family in (
     nordic.AIDON, nordic.AIDON_IT, nordic.AIDON_SE, nordic.KAIFA, nordic.KAIFA_IT, nordic.KAIFA_SE, central.SAGEMCOM_AT,
     central.KAIFA_AT, central.E450_AT, central.E450_GRAZ, central.E450_CH, central.WIEN, central.BURGENLAND,
     central.KELAG, central.LJUBLJANA, central.CELJE, central.AM550_CH, central.IE5_HR, central.DED,
-    sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350)}
+    sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350,
+    uk.GLOW, uk.GLOW_ZCL, uk.PULSE)}
 
 
 class Meter:
