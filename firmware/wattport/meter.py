@@ -17,7 +17,9 @@ _BLOCK = const(0xE0)
 _ENVELOPES = (0xDB, 0xDC)  # general-glo-ciphering, general-ded-ciphering
 _NOTIFICATION = const(0x0F)
 _TEXT = const(0x2F)
+_DIGITS = b"01"
 _AMIS = (0x53, 0x73)  # M-Bus SND_UD
+_ENCRYPTED_TEXTS = ("dsmr-lu-encrypted", "dsmr-pl-encrypted")
 _MOST_LAYERS = const(8)
 
 
@@ -140,6 +142,8 @@ class Meter:
                 opened = buf, at + 3, stop
             else:
                 break
+        if encrypted and first in _DIGITS:
+            first = _TEXT  # Poland's lines have their identification outside
         if encrypted and not verified:  # a right tag says more than the checksum inside
             if first == _TEXT:
                 stop = at + self._text_size(buf, at, stop)
@@ -155,7 +159,7 @@ class Meter:
             from wattport.decode import codes
             reading["obis"] = codes.of(first, buf, at, stop)
         if text_family:
-            family = text_family if not encrypted else "dsmr-lu-encrypted"
+            family = text_family if not encrypted else _ENCRYPTED_TEXTS[protocol.name == "P1"]
         elif first in _AMIS:
             encrypted, family = True, "amis"
         elif encrypted and family != "dlms-gbt":
