@@ -49,7 +49,7 @@ def arguments(argv):
                                      epilog=default_keys(), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("destination",
                         help="tcp:PORT on 127.0.0.1, serial:DEVICE, - for standard output, mqtt:HOST:PORT for glow")
-    parser.add_argument("--family", required=True, choices=sorted(meters.FAMILIES))
+    parser.add_argument("--family", required=True, choices=sorted(meters.ALL))
     parser.add_argument("--rate", type=float, default=1, metavar="X",
                         help="times real time: 1 sends at the meter's own interval, 0 as fast as possible")
     parser.add_argument("--key", type=key, metavar="HEX", help="encryption key")
@@ -65,7 +65,7 @@ def arguments(argv):
     if options.rate < 0:
         parser.error("--rate can't be negative")
     scheme, _, place = options.destination.partition(":")
-    family = meters.FAMILIES[options.family]
+    family = meters.ALL[options.family]
     if options.destination != "-" and (scheme not in ("tcp", "serial", "mqtt") or not place
                                        or scheme == "tcp" and not place.isdecimal()):
         parser.error("destination %r: tcp:PORT, serial:DEVICE, mqtt:HOST:PORT or -" % options.destination)
@@ -81,7 +81,7 @@ def arguments(argv):
 
 
 def make(options):
-    zone = Clock(meters.FAMILIES[options.family].zone)
+    zone = Clock(meters.ALL[options.family].zone)
     start = zone.parse(options.start) if options.start else None
     meter = meters.make(options.family, seed=options.seed, start=start, key=options.key,
                         auth_key=options.auth_key, phases=options.phases)
@@ -118,7 +118,7 @@ async def to_output(options):
 async def to_serial(options):
     import serial
 
-    line = meters.FAMILIES[options.family].line
+    line = meters.ALL[options.family].line
     with serial.serial_for_url(options.destination.partition(":")[2], baudrate=line.baud, bytesize=line.bits,
                                parity=line.parity, stopbits=line.stop) as port:
         async for data in telegrams(options):
@@ -132,7 +132,7 @@ async def to_broker(options):
     client = MQTTClient(config={"auto_reconnect": True})
     await client.connect("mqtt://%s/" % options.destination.partition(":")[2])
     async for data in telegrams(options):
-        for topic, payload in meters.FAMILIES[options.family].messages(data):
+        for topic, payload in meters.ALL[options.family].messages(data):
             await client.publish(topic, payload)
     await client.disconnect()
 
@@ -201,7 +201,7 @@ async def to_network(options):
 
 def main(argv=None):
     options = arguments(argv)
-    family = meters.FAMILIES[options.family]
+    family = meters.ALL[options.family]
     meter, _ = make(options)
     print("%s, %s, a telegram each %d s" % (family.name, family.line, family.interval_s), file=sys.stderr)
     if meter.state.key:

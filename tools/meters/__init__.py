@@ -12,8 +12,10 @@ FAMILIES = {family.name: family for family in (
     nordic.AIDON, nordic.AIDON_IT, nordic.AIDON_SE, nordic.KAIFA, nordic.KAIFA_IT, nordic.KAIFA_SE, central.SAGEMCOM_AT,
     central.KAIFA_AT, central.E450_AT, central.E450_GRAZ, central.E450_CH, central.WIEN, central.BURGENLAND,
     central.KELAG, central.LJUBLJANA, central.CELJE, central.AM550_CH, central.IE5_HR, central.DED,
-    sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350,
-    uk.GLOW, uk.GLOW_ZCL, uk.PULSE)}
+    sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350)}
+# those without a line
+WITHOUT_PORT = {family.name: family for family in (uk.GLOW, uk.GLOW_ZCL, uk.PULSE)}
+ALL = {**FAMILIES, **WITHOUT_PORT}
 
 
 class Meter:
@@ -46,7 +48,7 @@ class Meter:
 
 def make(family, *, seed=1, start=None, key=None, auth_key=None, phases=3):
     """A meter of a family; `start` in UTC seconds (now), keys as 16 bytes, `phases` 1 or 3."""
-    family = FAMILIES[family]
+    family = ALL[family]
     key, auth_key = family.check_keys(key, auth_key)
     for secret in (key, auth_key):
         if secret and len(secret) != 16:
