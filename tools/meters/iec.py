@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Optical heads (IEC 62056-21): EasyMeter's Q3D, which pushes (mode D), and a Landis+Gyr that wants to be asked (mode C).
+"""Optical heads (IEC 62056-21): EasyMeter's Q3D, which pushes (mode D), and a Landis+Gyr that wants to be asked
+(mode C).
 
 Mode C, clause 6: the reader sends "/?!" at 300 baud, the meter its identification with a letter for its highest baud;
 the reader acknowledges with that letter, both change the baud, and the meter sends STX, the lines, "!", ETX and BCC."""

@@ -94,8 +94,8 @@ HU = P1(
     rows=(Stamp("0-0:1.0.0"), Fixed("0-0:42.0.0", "WSE1012403352978"), Plate("0-0:96.1.0"), Words("0-0:96.14.0"),
           Fixed("0-0:96.3.10", "ON", "breaker", 1), Fixed("0-0:17.0.0", "24000*W", "limiter_w", 24_000),
           *registers("import", 1), *registers("export", 2), Sum("1-0:15.8.0"), *REACTIVE,
-          *(Fixed("1-0:%d.8.0" % code, "000000.449*kvarh") for code in (5, 6, 7, 8)), *VOLTAGE, *WHOLE_AMPERES, *FACTORS,
-          Fixed("1-0:14.7.0", "49.99*Hz", "frequency_mhz", 49_990), *POWER,
+          *(Fixed("1-0:%d.8.0" % code, "000000.449*kvarh") for code in (5, 6, 7, 8)), *VOLTAGE, *WHOLE_AMPERES,
+          *FACTORS, Fixed("1-0:14.7.0", "49.99*Hz", "frequency_mhz", 49_990), *POWER,
           *(Fixed("1-0:%d.7.0" % code, "00.066*kvar") for code in (5, 6, 7, 8)),
           Fixed("1-0:31.4.0", "200*A", "fuse_ma", 200_000), LastMonth("0-0:98.1.0"), Message("0-0:96.13.0")))
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Requests to a meter behind an optical head, in simulated time: the meter understands only what comes at its own baud,
+and its bytes come as slowly as they do."""
+
+import asyncio
+import re
+import sys
+import time
+import types
+
+import pytest
+
+from tools import cpython, meters
+
+cpython.install()
+
+from wattport.meter import Meter  # noqa: E402
+
+START = 1_760_000_000
+
+
+class Enough(Exception):
+    pass
+
+
+class Clock:
+    """Milliseconds that pass only in sleep_ms."""
+
+    def __init__(self, lasts_s):
+        self.ms = 0
+        self.end = lasts_s * 1000
+
+    async def sleep_ms(self, ms):
+        self.ms += max(1, ms)
+        if self.ms > self.end:
+            raise Enough
+        await asyncio.sleep(0)
+
+
+class Head:
+    """An optical head with a meter of the family "iec-c" under it, as a UART. `mode` "C", "B", "A"; `deaf` to the
+    acknowledgement; `echo`: the head hears itself."""
+
+    INV_RX = 1
+
+    def __init__(self, clock, mode="C", letter="5", deaf=False, echo=False, absent=False, broken=0):
+        self.clock = clock
+        self.mode, self.letter, self.deaf, self.echo, self.absent = mode, letter, deaf, echo, absent
+        self.broken = broken
+        self.meter = meters.make("iec-c", seed=3, start=START)
+        self.sent = []  # readings
+        self.inits = []
+        self.asked = []  # ms
+        self.arriving = []  # (ms, baud, byte)
+        self.block = None
+        self.heard = b""
+
+    def __call__(self, number, baudrate, bits, parity, stop, **rest):
+        assert (bits, parity, stop) == (7, 0, 1)
+        self.baud = baudrate
+        return self
+
+    def init(self, baudrate, bits, parity, stop, **rest):
+        assert (bits, parity, stop) == (7, 0, 1)
+        assert not self.arriving or self.arriving[-1][0] <= self.clock.ms or self.arriving[-1][1] == baudrate
+        self.baud = baudrate
+        self.inits.append(baudrate)
+
+    def _send(self, data, baud, after_ms):
+        at = max([self.clock.ms + after_ms] + [ms for ms, _, _ in self.arriving[-1:]])
+        for i, byte in enumerate(data):
+            self.arriving.append((at + (i + 1) * 10_000 / baud, baud, byte))
+
+    def write(self, data):
+        lasts = len(data) * 10_000 / self.baud
+        if self.echo:
+            self._send(data, self.baud, 0)
+        if self.absent or self.baud != 300:
+            return
+        if data == b"/?!\r\n":
+            self.asked.append(self.clock.ms)
+            telegram, reading = self.meter.next()
+            head, self.block = self.meter.family.parts(telegram)
+            self.sent.append(reading)
+            head = head[:4] + self.letter.encode() + head[5:]
+            if self.broken:
+                self.broken -= 1
+                self.block = self.block[:-1] + bytes([self.block[-1] ^ 1])
+            self._send(head, 300, lasts + 900)
+            if self.mode != "C":
+                baud = 600 << ord(self.letter) - 65 if self.mode == "B" else 300
+                self._send(self.block, baud, lasts + 900 + 300)
+        elif found := re.fullmatch(rb"\x060(.)0\r\n", data):
+            assert self.mode == "C" and found[1] == self.letter.encode()
+            if not self.deaf:
+                self._send(self.block, 300 << int(self.letter), lasts + 400)
+
+    def readinto(self, buf):
+        size = 0
+        while self.arriving and self.arriving[0][0] <= self.clock.ms and size < len(buf):
+            _, baud, byte = self.arriving.pop(0)
+            buf[size] = byte if baud == self.baud else 0x55  # another baud makes rubbish of it
+            size += 1
+        return size or None
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def limited(self, kind, level, text):
+        self.lines.append(text)
+
+
+def run(monkeypatch, lasts_s=100, request_s=30, **options):
+    """(head, readings, errors, the Request)"""
+    clock = Clock(lasts_s)
+    head = Head(clock, **options)
+    machine = types.ModuleType("machine")
+    machine.UART = head
+    monkeypatch.setitem(sys.modules, "machine", machine)
+    from wattport.link import request
+    monkeypatch.setattr(request, "machine", machine)
+    monkeypatch.setattr(request.asyncio, "sleep_ms", clock.sleep_ms, raising=False)
+    monkeypatch.setattr(time, "ticks_ms", lambda: clock.ms)
+    readings, errors = [], []
+    meter = Meter(lambda reading, family: readings.append(reading), lambda error, frame: errors.append(error.kind),
+                  protocol="P1")
+    board = types.SimpleNamespace(UART=1, RX=3, TX=1)
+    log = Log()
+    line = request.Request(board, {"request_s": request_s, "invert": False}, meter, log)
+    with pytest.raises(Enough):
+        asyncio.run(line.run())
+    line.log = log
+    return head, readings, errors, line
+
+
+def held(reading, expected):
+    return {name: reading.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("letter", "0123456")
+@pytest.mark.parametrize("echo", [False, True])
+def test_mode_c_is_read_at_the_baud_that_the_meter_offers_and_the_line_comes_back_to_300(monkeypatch, letter, echo):
+    head, readings, errors, line = run(monkeypatch, 200, 40, letter=letter, echo=echo)
+    assert not errors and len(readings) >= 4
+    assert all(held(*pair) for pair in zip(readings, head.sent))
+    assert set(head.inits) == {300, 300 << int(letter)} and head.inits[-1] == 300
+    assert all(abs(later - earlier - 40_000) < 1000 for earlier, later in zip(head.asked, head.asked[1:]))
+    assert line.answered and not line.log.lines and line.stall_ms <= 50
+
+
+@pytest.mark.parametrize("mode, letter", [("A", "!"), ("A", "x"), ("B", "A"), ("B", "E")])
+def test_modes_a_and_b_are_followed_without_an_acknowledgement(monkeypatch, mode, letter):
+    head, readings, errors, _ = run(monkeypatch, 85, mode=mode, letter=letter)
+    assert not errors and len(readings) >= 3 and all(held(*pair) for pair in zip(readings, head.sent))
+
+
+def test_a_meter_that_is_not_there_is_asked_again_and_told_of(monkeypatch):
+    head, readings, errors, line = run(monkeypatch, absent=True, echo=True)
+    assert not readings and not errors and not line.answered
+    assert line.looks > 1000 and len(line.log.lines) == 4
+
+
+def test_a_meter_that_ignores_the_acknowledgement_holds_nothing_up(monkeypatch):
+    head, readings, errors, line = run(monkeypatch, deaf=True)
+    assert len(head.asked) == 4 and not readings and set(errors) <= {"truncated"}
+    assert head.inits[-1] == 300
+
+
+def test_a_wrong_block_check_costs_one_answer(monkeypatch):
+    head, readings, errors, _ = run(monkeypatch, broken=2)
+    assert errors == ["checksum"] * 2 and len(readings) == 2 and held(readings[0], head.sent[2])
