@@ -39,7 +39,7 @@ WHAT = {
 def simulated():
     """{family as decoded: [name for tools.meter, ...]}"""
     found = {}
-    for name, family in meters.FAMILIES.items():
+    for name, family in meters.ALL.items():
         meter = meters.make(name, seed=1, start=1_760_000_000)
         data = b"".join(meter.next()[0] for _ in range(3))
         lines = []
