@@ -139,6 +139,7 @@ def test_crcs_have_their_check_values(arch):
     update = functools.partial(module(CRC, arch).call, "crc16_update")
     assert update(0, 0, b"123456789", 9, *crc._tables_of(0xA001)) == 0xBB3D
     assert update(0xFFFF, 0, b"123456789", 9, *crc._tables_of(0x8408)) ^ 0xFFFF == 0x906E
+    assert update(0, 0, b"123456789", 9, *crc._tables_of(0x8408)) == 0x2189
 
 
 def test_aes_is_the_aes_of_cryptography(arch):
