@@ -322,7 +322,7 @@ def test_a_text_in_the_place_of_a_number_is_no_value_and_a_number_is_a_text_wher
     identity = [text("Kamstrup_V0001"), code(1, 1, 0, 0, 5)]
     assert decode(notification(*(identity + [u32(77)] + POWER)))["meter_id"] == "77"
     assert decode(notification(*(identity + [octets(b"E77")] + POWER)))["meter_id"] == "E77"
-    assert decode(notification(*(identity + [octets(b"\xff\xfe")] + POWER)))["meter_id"] == "fffe"
+    assert kind_of(decode, notification(*(identity + [octets(b"\xff\xfe")] + POWER))) == "malformed"
 
 
 def test_lists_of_nobody_are_unsupported():
@@ -330,6 +330,12 @@ def test_lists_of_nobody_are_unsupported():
                      (text("Kamstrup_V0001"), code(1, 1, 0, 0, 5)), [text("Kamstrup_V0002")] + LIST_1[1:],
                      LIST_1[1:]):
         assert kind_of(decode, notification(*elements)) == "unsupported", elements
+
+
+def test_data_behind_a_list_make_it_malformed():
+    for data in (notification(*LIST_2), danish()):
+        for rest in (b"\x00", b"\x06\x00\x00\x00\x01", data):
+            assert kind_of(decode, data + rest) == "malformed"
 
 
 def test_a_list_cut_at_any_byte_is_truncated_and_nothing_else():

@@ -136,8 +136,9 @@ def test_what_is_half_when_the_line_falls_silent_is_truncated_once():
 # -- wired M-Bus --------------------------------------------------------------------------------------------------
 
 def test_an_mbus_frame_of_more_than_255_bytes_has_a_length_that_has_wrapped():
-    content = notification(7)
-    content += bytes(252 - len(content))  # what follows a list in its frame is not read
+    content = notification(7)  # one with a longer text in it
+    more = 252 - len(content)
+    content = content.replace(b"\x0a\x011", b"\x0a\x81" + bytes([more]) + b"1" * more)
     frame = mbus(content, wrap=True)
     assert frame[1] == 1 and len(frame) == 263
     for step in (1, len(frame)):

@@ -144,12 +144,15 @@ class Walker:
         return False
 
 
-def text_of(buf, at, end):
-    """What octets say to a person: their ASCII text without blanks and zeros around it, or else their digits."""
+def text_of(buf, at, end, strict=False):
+    """What octets say to a person: their ASCII text without blanks and zeros around it, or else their digits, or when
+    `strict` an error "malformed": a number of a meter that is no text is a sign of damage that nothing else shows."""
     raw = bytes(buf[at:end])
     told = raw.strip(b" \x00")
     for byte in told:
         if not 32 <= byte < 127:
+            if strict:
+                raise MeterError("malformed", "a text that is none")
             return "".join(["%02x" % digits for digits in raw])
     return told.decode()
 
@@ -221,6 +224,8 @@ class CosemDecoder:
     def decode(self, buf, start, end):
         """Reading of the notification buf[start:end]; an error "unsupported" for a list that nothing explains."""
         walker, stamp = open_list(buf, start, end)
+        if walker.at != end:  # parts of two lists, put together
+            raise MeterError("malformed", "%d bytes behind the list" % (end - walker.at))
         found = self._plans.get(walker.mark)
         if not found:
             found = self._plan(buf, start, end, walker.mark)
@@ -240,7 +245,7 @@ class CosemDecoder:
             elif name == "tariff":
                 reading[name] = _number(buf, value)
             elif isinstance(value, tuple):
-                value = text_of(buf, value[0], value[1])
+                value = text_of(buf, value[0], value[1], True)
                 if value:
                     reading[name] = value
             else:
