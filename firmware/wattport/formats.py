@@ -3,6 +3,9 @@
 
 from wattport.errors import MeterError
 
+# protocol → first byte of what it mostly holds
+EXPECTED = {"P1": 0x2F, "encrypted": 0x2F, "HDLC": 0x0F, "M-Bus": 0x0F, "SML": 0x76, "TIC": 0x0A}
+
 
 def protocols(wanted):
     """The frame protocols that may be on the line: all, or the one of a name."""

@@ -65,6 +65,11 @@ class Meter:
         self.counters = Counters()
         if isinstance(protocol, str):
             from wattport import formats
+            first = formats.EXPECTED.get(protocol)
+            if first:  # now, as no byte waits for it yet: a telegram's time is too short for an import from flash
+                self._decoder(first)
+            if first and key:
+                self._make_decryptor()
             protocol = formats.protocols(protocol)
             forget("wattport.formats")
         self._parts = [one.parts for one in protocol if hasattr(one, "parts")]
@@ -170,12 +175,15 @@ class Meter:
         self.counters.telegrams += 1
         self._on_reading(reading, family)
 
+    def _make_decryptor(self):
+        from wattport.frame.decrypt import Decryptor
+        self._decryptor = Decryptor(self._key, self._auth_key)
+
     def _open(self, buf, at, stop):
         """Decrypt the envelope in place; (start, end, the tag was right) of what was inside."""
         self._clear = False
         if not self._decryptor:
-            from wattport.frame.decrypt import Decryptor
-            self._decryptor = Decryptor(self._key, self._auth_key)
+            self._make_decryptor()
         opened = self._decryptor.open(buf, at, stop, self._plausible)
         self.counters.stale += self._decryptor.stale
         return opened
