@@ -542,6 +542,21 @@ def test_old_meters_powers_have_a_sign():
             assert reading["power_import_w"] == imported and reading.get("power_export_w", 0) == exported
 
 
+def test_powers_of_a_phase_may_have_a_sign_too():
+    reading = decode(messages(*[entry("1-0:%d.7.0" % code, number(sent, 4, True), W, -2)
+                                for code, sent in ((1, -84198), (21, -12345), (41, 0), (61, 6789))]))
+    assert reading == {
+        "meter_id": "1EMH0012345678", "power_import_w": 0, "power_export_w": 841, "power_import_l1_w": 0,
+        "power_export_l1_w": 123, "power_import_l2_w": 0, "power_import_l3_w": 67}
+
+
+def test_a_register_of_another_channel_is_taken_where_there_is_none_of_the_meter_itself():
+    own, other = entry("1-0:1.8.0", number(7, 4), WH, 0), entry("1-1:1.8.0", number(5, 4), WH, 0)
+    assert decode(messages(other))["import_wh"] == 5
+    for order in ((own, other), (other, own)):
+        assert decode(messages(*order))["import_wh"] == 7
+
+
 # -- codes on request -----------------------------------------------------------------------------------------------
 
 def test_every_code_is_listed_on_request():

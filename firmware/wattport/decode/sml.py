@@ -15,7 +15,7 @@ What is irregular about makers, none of it told by the meter itself:
   (and 1.28 W to 2.55 W) with the sign bit of too short a number: such a number is positive.
 - EMH meters with 15.7.0, which has no sign, tell the direction by bit 5 of the first register's status of two bytes.
 - Holley's DTZ541 sends bare seconds where a list of kind and value should be. They count its uptime anyway.
-- Meters before EDL 21 send 1.7.0 or 1.7.1 with a sign.
+- Meters before EDL 21 send 1.7.0 or 1.7.1 with a sign, EasyMeter's Q3C 21.7.0, 41.7.0 and 61.7.0 too.
 """
 
 from micropython import const
@@ -31,12 +31,13 @@ _TEXT = const(0x00)
 _MOST_TL = const(3)
 _LONGEST_NUMBER = const(8)
 _LIST_OF_VALUES = const(0x0701)
-_GREATEST_SCALER = const(9)
+_GREATEST_EXPONENT = const(12)
 _YEAR_2015 = const(1420070400)
 # units of the Blue Book, 4.3.2, as `unit_of` has them
 _UNITS = {27: "W", 28: "VA", 29: "VAR", 30: "WH", 31: "VAH", 32: "VARH", 33: "A", 35: "V", 44: "HZ"}
 _ABSOLUTE = "absolute_w"  # 15.7.0, until its direction is known
 _OTHERS = {0x0F0700: _ABSOLUTE, 0x010701: "net_w"}
+_IMPORT = "power_import_"
 _EXPORTS = const(0x20)
 
 
@@ -314,22 +315,23 @@ class SmlDecoder:
         power = reading.pop(_ABSOLUTE, None)
         if power is not None and direction is not None and reading.get("meter_model") == "EMH":
             reading.setdefault("net_w", -power if direction else power)
-        if reading.get("power_import_w", 0) < 0:
-            reading.setdefault("net_w", reading.pop("power_import_w"))
         settle(reading)
         return reading
 
     def _quantity(self, walker, code, reading, buf):
         name = _OTHERS.get(code) or name_of(code)
-        if not name:
+        if not name or buf[walker.at + 1] and name in reading:  # some number channels, others number ways from 1 on
             return
         unit, exponent = unit_of(name)
         exponent += walker.scaler or 0
-        if _UNITS.get(walker.unit, "") != unit or abs(exponent) > _GREATEST_SCALER + 3:
+        if _UNITS.get(walker.unit, "") != unit or abs(exponent) > _GREATEST_EXPONENT:
             return
         value = walker.value
-        if value < 0 and 0 < walker.signed < 4 and walker.scaler == -2 and _dzg(buf, walker.server, walker.server_end):
-            value += 1 << 8 * walker.signed
+        if value < 0 and unit == "W":
+            if walker.signed < 4 and walker.scaler == -2 and _dzg(buf, walker.server, walker.server_end):
+                value += 1 << 8 * walker.signed
+            elif name.startswith(_IMPORT):
+                name = "net_" + name[len(_IMPORT):]
         reading[name] = scaled(value, exponent)
 
     def _identify(self, walker, code, reading, buf):
