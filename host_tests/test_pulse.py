@@ -16,6 +16,7 @@ import pytest
 from host_tests.brokers import Listener, Mosquitto
 from host_tests.firmware import Firmware, Wire
 from tools import dongle
+from tools.compile import micropython
 from wattport.settings import check
 
 RUNTIMES = ("micropython32", "micropython")
@@ -274,6 +275,45 @@ def test_the_register_goes_on_after_a_restart_and_never_back_after_a_power_cut(t
         with Wire() as wire, Firmware(tmp_path, wire.uart, settings) as firmware:
             first = json.loads(listener.wait(firmware.topic("reading")))["import_wh"]
             assert 1023 <= first <= 1026
+
+
+WEAR = """
+import os, vfs
+class Flash:  # 240 blocks of 4096 bytes, as behind the OTA image; counts erases
+    def __init__(self):
+        self.data, self.erases = bytearray(b"\\xff" * 240 * 4096), [0] * 240
+    def readblocks(self, block, buf, at=0):
+        at += block * 4096
+        buf[:] = memoryview(self.data)[at:at + len(buf)]
+    def writeblocks(self, block, buf, at=0):
+        at += block * 4096
+        self.data[at:at + len(buf)] = buf
+    def ioctl(self, what, block):
+        if what == 6:
+            self.erases[block] += 1
+            self.data[block * 4096:block * 4096 + 4096] = b"\\xff" * 4096
+        return {4: 240, 5: 4096}.get(what, 0)
+flash = Flash()
+sizes = {"progsize": 32, "readsize": 32, "lookahead": 32}
+vfs.VfsLfs2.mkfs(flash, **sizes)
+vfs.mount(vfs.VfsLfs2(flash, **sizes), "/flash")
+os.chdir("/flash")
+with open("settings.json", "w") as file:
+    file.write("x" * 700)
+flash.erases = [0] * 240
+for k in range(5000):
+    with open("pulse.bin.new", "wb") as file:
+        file.write(b"%036d" % k)
+    os.rename("pulse.bin.new", "pulse.bin")
+print(sum(flash.erases), max(flash.erases))
+"""
+
+
+def test_saving_the_register_wears_the_flash_as_little_as_the_document_says():
+    command, environment = micropython("micropython", heap="8m")
+    done = subprocess.run([*command, "-c", WEAR], env=environment, capture_output=True, text=True, check=True)
+    erases, of_one_block = map(int, done.stdout.split())
+    assert 5000 // 16 < erases < 5000 // 13 and of_one_block <= 102
 
 
 @pytest.mark.parametrize("source", ["pulse", "glow"])
