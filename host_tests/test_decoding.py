@@ -2,6 +2,7 @@
 """The decoding core under random trouble, on CPython: time zones against the tz database, simulated meters with faults,
 mutated frames, and the memory of lines, which must never show."""
 
+import collections
 import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -32,8 +33,20 @@ METERS = {
     "kamstrup": ("kamstrup", None, None), "kamstrup-dk": ("kamstrup", KEY, AUTH_KEY),
     "sml": ("sml", None, None), "sml3": ("sml3", None, None),
     "hu": ("hu", None, None), "lt": ("lt", None, None), "ch": ("ch", None, None), "iec": ("iec", None, None),
-    "iec-c": ("iec-c", None, None),
+    "iec-c": ("iec-c", None, None), "pl": ("pl", KEY, AUTH_KEY),
 }
+# pushed COSEM lists: in the clear, under an encryption key alone, under two keys
+COSEM = {name: "dlms-gbt" if name.startswith("e450") else "dlms-mbus-encrypted" if name in ("sagemcom-at", "kaifa-at")
+         else "dlms-hdlc" for name in (
+             "kamstrup-se", "aidon", "aidon-it", "aidon-se", "kaifa", "kaifa-it", "kaifa-se", "e450-ch", "am550-si",
+             "am550-celje", "am550-ch", "ie5-hr", "sagemcom-at", "kaifa-at", "wien", "am550-at", "e450", "e450-graz",
+             "burgenland", "ded")}
+for _name in COSEM:
+    _family = meters.FAMILIES[_name]
+    METERS[_name] = (_name, _family.default_key and KEY, _family.default_auth_key and AUTH_KEY)
+    if _family.default_key and COSEM[_name] == "dlms-hdlc":
+        COSEM[_name] = "dlms-hdlc-encrypted"
+METERS["am550-ch-key"], COSEM["am550-ch-key"] = ("am550-ch", KEY, None), "dlms-hdlc-encrypted"
 UNCHECKED = ("dsmr2", "iec", "iec-c")  # telegrams without a checksum, or with one that swapped bytes escape
 
 
@@ -148,6 +161,8 @@ def test_a_simulated_meter_is_read_to_the_last_digit(name):
 def test_a_house_with_one_phase_and_registers_at_their_end():
     for name in METERS:
         family, key, auth_key = METERS[name]
+        if 1 not in meters.FAMILIES[family].counts:
+            continue
         meter = meters.make(family, seed=5, start=START, key=key, auth_key=auth_key, phases=1)
         meter.household["import_wh"] = 99_999_999_990 if name == "se" else 42_949_672_940
         meter.household["import_t1_wh"] = 99_999_990
@@ -162,30 +177,38 @@ def test_a_house_with_one_phase_and_registers_at_their_end():
 
 
 FAULTS = [("noise", 0.15), ("truncation", 0.1), ("crc", 0.1), ("silence", 0.05), ("powercut", 0.05), ("bitflip", 0.1),
-          ("overlong", 0.03)]
+          ("overlong", 0.03), ("lost", 0.06), ("twice", 0.06)]
+BUFFER = 4096
 
 
 @pytest.mark.parametrize("name", METERS)
 @pytest.mark.parametrize("silent", [True, False])
 def test_faults_on_the_line_cost_only_the_telegrams_that_they_hit(name, silent):
-    """`silent`: the line falls silent after each telegram, as it does on the wire; otherwise they follow at once."""
+    """`silent`: the line falls silent after each telegram, as it does on the wire; otherwise they follow at once.
+
+    Without a pause half a COSEM telegram may keep a reader waiting: for an envelope within a broken frame, with a wrong
+    length, until its buffer is full. What it finds then comes late, and is still what the meter said."""
     faults = [fault for fault in FAULTS if not (name in UNCHECKED and fault[0] == "crc")]
     faulty = Faulty(make(name, seed=7), faults, seed=3)
     heard = hear(name)
-    spoilt_before = False
+    good = BUFFER  # bytes since the last broken telegram
+    patience = BUFFER if name in COSEM else 1
+    said = collections.deque(maxlen=100 if name in COSEM else 1)
     for i in range(250):
         delivery = faulty.next()
+        said.append(delivery.expected)
         before = len(heard.readings)
         heard.feed(delivery.data, (0, 1, 33)[i % 3] if len(delivery.data) < 3000 else 0)
         if silent:
             heard.meter.flush()
         fresh = heard.readings[before:]
-        if delivery.intact and (silent or not spoilt_before):
+        if delivery.intact and (silent or good >= patience):
             assert len(fresh) == 1, (i, delivery.kinds, heard.errors[-3:])
         if name not in UNCHECKED or delivery.intact and silent:
             for reading in fresh[-1:] if delivery.intact else fresh:
-                assert not lacks(reading, delivery.expected), (i, delivery.kinds)
-        spoilt_before = not delivery.intact
+                wrong = lacks(reading, delivery.expected)
+                assert not wrong or any(not lacks(reading, expected) for expected in said), (i, delivery.kinds, wrong)
+        good = good + len(delivery.data) if delivery.intact else 0
     assert len(heard.readings) > 120
 
 

@@ -82,14 +82,14 @@ def _overlong(meter, telegram, chance):
 
 def _lost(meter, telegram, chance):
     """One frame of several never comes; of one alone nothing does."""
-    parts = meter.family.parts(telegram)
+    parts = list(meter.family.parts(telegram))
     del parts[chance.randrange(len(parts))]
     return b"".join(parts), False
 
 
 def _twice(meter, telegram, chance):
     """One of the frames is repeated at once."""
-    parts = meter.family.parts(telegram)
+    parts = list(meter.family.parts(telegram))
     which = chance.randrange(len(parts))
     return b"".join(parts[:which + 1] + parts[which:]), False
 

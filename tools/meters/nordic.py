@@ -39,18 +39,18 @@ AIDON_HEAD = (Ident((1, 1, 0, 2, 129), "AIDON_V0001", None, text),
               Ident((0, 0, 96, 1, 7), "6534", "meter_model", text))
 
 
-def aidon(name, current):
+def aidon(name, current, counts=(1, 3)):
     often = POWER[:1]
     seldom = AIDON_HEAD + POWER + current + VOLTAGE
     return Cosem(name, 10, M_BUS, zone="Europe/Oslo", form=described_array, invoke=0x40000000,
-                 wrap=partial(whole, addresses=b"\x41\x08\x83"),
+                 counts=counts, wrap=partial(whole, addresses=b"\x41\x08\x83"),
                  lists=(List(3600, 0, seldom + (Time("zero"),) + registers(10)), List(10, 0, seldom),
                         List(5, 0, often), List(5, 2, often)))
 
 
 AIDON = aidon("aidon", CURRENT)
 # a net without a neutral: the meter knows three voltages between its wires, and no current in the second
-AIDON_IT = aidon("aidon-it", CURRENT[::2])
+AIDON_IT = aidon("aidon-it", CURRENT[::2], (3,))
 AIDON_SE = Cosem(
     "aidon-se", 10, M_BUS, zone="Europe/Stockholm", form=described_array, invoke=0x40000000,
     wrap=partial(whole, addresses=b"\x41\x08\x83"), counts=(3,), lists=(List(10, 0, (
@@ -65,16 +65,17 @@ KAIFA_HEAD = (Ident((1, 0, 0, 2, 129), "KFM_001"), Ident((0, 0, 96, 1, 0), "kaif
 KAIFA_CURRENT, KAIFA_VOLTAGE = phases("current_%s_ma"), phases("voltage_%s_mv", u32, 100)
 
 
-def kaifa(name, voltage):
+def kaifa(name, voltage, counts=(1, 3)):
     seldom = KAIFA_HEAD + POWER + KAIFA_CURRENT + voltage
     return Cosem(name, 2, M_BUS, zone="Europe/Oslo", form=values, invoke=0x40000000, stamp="wall", tagged=True,
-                 wrap=partial(whole, addresses=b"\x01\x02\x01", control=0x10),
+                 counts=counts, wrap=partial(whole, addresses=b"\x01\x02\x01", control=0x10),
                  lists=(List(3600, 10, seldom + (Time("wall"),) + registers()), List(10, 0, seldom),
                         List(2, 0, POWER[:1])))
 
 
 KAIFA = kaifa("kaifa", KAIFA_VOLTAGE)
-KAIFA_IT = kaifa("kaifa-it", (KAIFA_VOLTAGE[0], Fixed((1, 0, 52, 7, 0), u32(0), "voltage_l2_mv", 0), KAIFA_VOLTAGE[2]))
+KAIFA_IT = kaifa("kaifa-it", (KAIFA_VOLTAGE[0], Fixed((1, 0, 52, 7, 0), u32(0), "voltage_l2_mv", 0),
+                              KAIFA_VOLTAGE[2]), (3,))
 KAIFA_SE = Cosem(
     "kaifa-se", 10, M_BUS, zone="Europe/Stockholm", form=pairs, invoke=0x40000000,
     wrap=partial(whole, addresses=b"\x01\x00\x01", control=0x10), lists=(List(10, 0, (
