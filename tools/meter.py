@@ -9,10 +9,11 @@ import sys
 import time
 
 from tools import meters
-from tools.meters import faults
+from tools.meters import faults, iec
 from tools.meters.clock import Clock
 
 BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped
+LATE_S = 1.5  # how long a meter waits for an acknowledgement (IEC 62056-21, 6.6)
 STALL_S = 10  # at full speed: how long one client may hold up the others
 
 
@@ -185,6 +186,54 @@ class Clients:
                 writer.transport.abort()
 
 
+def session(options):
+    """Of a meter that speaks only when it is asked."""
+    _, faulty = make(options)
+    return iec.Session(meters.FAMILIES[options.family], lambda: faulty.next().data)
+
+
+async def answer_network(options):
+    async def serve(reader, writer):
+        asked = session(options)
+        try:
+            while True:
+                try:
+                    data = await asyncio.wait_for(reader.read(256), LATE_S)
+                except TimeoutError:
+                    said = asked.late()
+                else:
+                    if not data:
+                        break
+                    said = asked.hear(data)
+                for part, _ in said:
+                    writer.write(part)
+                await asyncio.wait_for(writer.drain(), STALL_S)
+        except (TimeoutError, ConnectionError):
+            pass
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", int(options.destination.partition(":")[2]))
+    print("listening on 127.0.0.1:%d" % server.sockets[0].getsockname()[1], file=sys.stderr, flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+async def answer_serial(options):
+    import serial
+
+    asked = session(options)
+    line = meters.FAMILIES[options.family].line
+    with serial.serial_for_url(options.destination.partition(":")[2], baudrate=line.baud, bytesize=line.bits,
+                               parity=line.parity, stopbits=line.stop, timeout=LATE_S) as port:
+        while True:
+            data = port.read(1)
+            for part, baud in asked.hear(data) if data else asked.late():
+                port.baudrate = baud
+                port.write(part)
+                port.flush()
+                port.baudrate = line.baud
+
+
 async def to_network(options):
     clients = Clients()
     server = await asyncio.start_server(clients.join, "127.0.0.1", int(options.destination.partition(":")[2]))
@@ -206,8 +255,10 @@ def main(argv=None):
     print("%s, %s, a telegram each %d s" % (family.name, family.line, family.interval_s), file=sys.stderr)
     if meter.state.key:
         print("key " + key_text(meter.state.key, meter.state.auth_key), file=sys.stderr, flush=True)
-    send = {"tcp": to_network, "serial": to_serial, "mqtt": to_broker, "-": to_output}[
-        options.destination.partition(":")[0]]
+    send = {"tcp": to_network, "serial": to_serial, "mqtt": to_broker, "-": to_output}
+    if isinstance(family, iec.Asked):
+        send.update(tcp=answer_network, serial=answer_serial)
+    send = send[options.destination.partition(":")[0]]
     try:
         asyncio.run(send(options))
     except KeyboardInterrupt:

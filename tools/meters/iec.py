@@ -5,6 +5,7 @@
 Mode C, clause 6: the reader sends "/?!" at 300 baud, the meter its identification with a letter for its highest baud;
 the reader acknowledges with that letter, both change the baud, and the meter sends STX, the lines, "!", ETX and BCC."""
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -15,8 +16,8 @@ from tools.meters.p1 import P1, Fixed, Number, Row
 from tools.meters.text import Net, Plate
 
 BAUDS = {"0": 300, "1": 600, "2": 1200, "3": 2400, "4": 4800, "5": 9600, "6": 19200}
-REQUEST = b"/?!\r\n"
-ACK = b"\x06"
+_WORDS = re.compile(rb"/\?[^!]{0,32}!\r\n|\x060(.)[01]\r\n")
+_MOST = 64  # bytes of a word that is not whole yet
 
 
 @dataclass(frozen=True)
@@ -83,3 +84,31 @@ E350 = Asked(
           *(Number("%d.7" % (32 + 20 * p), "voltage_%s_mv" % line, 3, 0, "V") for p, line in enumerate(L)),
           *(Number("%d.7" % (31 + 20 * p), "current_%s_ma" % line, 3, 2, "A") for p, line in enumerate(L)),
           Net("16.7"), Fixed("82.8.1", "0000"), Fixed("0.2.0", "M27"), Fixed("C.5.0", "1420")))
+
+
+class Session:
+    """What the meter says to one reader. `telegram()` gives what is to be sent next."""
+
+    def __init__(self, family, telegram):
+        self._family, self._telegram = family, telegram
+        self._heard = b""
+        self._block = None
+
+    def hear(self, data):
+        """[(bytes to be sent, baud), ...] in answer to what a reader said."""
+        said = []
+        self._heard += data
+        while found := _WORDS.search(self._heard):
+            self._heard = self._heard[found.end():]
+            if found[1] is None:
+                head, self._block = self._family.parts(self._telegram())
+                said.append((head, BAUDS["0"]))
+            else:
+                said += self.late(BAUDS.get(found[1].decode("latin-1"), BAUDS["0"]))
+        self._heard = self._heard[-_MOST:]
+        return said
+
+    def late(self, baud=BAUDS["0"]):
+        """The same when no acknowledgement came: the block goes out at 300 baud."""
+        block, self._block = self._block, None
+        return [(block, baud)] if block else []
