@@ -25,6 +25,9 @@ def protocols(wanted):
     if wanted in ("auto", "SML"):
         from wattport.frame.sml import Sml
         found.append(Sml())
+    if wanted in ("auto", "TIC"):
+        from wattport.frame.tic import Tic
+        found += [Tic(), Tic(True)]
     return found
 
 
@@ -42,6 +45,9 @@ def decoder(first, zone, key, profile):
     if first in (0x53, 0x73):  # M-Bus SND_UD
         from wattport.decode.amis import AmisDecoder
         return AmisDecoder(zone, key)
+    if first == 0x0A:
+        from wattport.decode.tic import TicDecoder
+        return TicDecoder(zone)
     if first == 0x7B:
         from wattport.decode.glow import GlowDecoder
         return GlowDecoder(zone)

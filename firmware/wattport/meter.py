@@ -2,7 +2,8 @@
 """The pure way through the house: bytes of one meter → Readings. Frames are found, opened and decoded here.
 
 What a frame holds is told by its first byte, layer by layer and in any order: an LLC header (E6 E7 00), a block of a
-general block transfer (E0), an encrypted envelope (DB, DC), then P1 text ("/"), a COSEM notification (0F), SML (76).
+general block transfer (E0), an encrypted envelope (DB, DC), then P1 text ("/"), a COSEM notification (0F), SML (76),
+TIC (0A).
 Only the protocols that the settings leave possible are imported, and a decoder when the first telegram needs it.
 """
 
@@ -39,7 +40,7 @@ class Meter:
     `on_error` returns.
 
     key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC",
-    "encrypted", "M-Bus" or "SML"; or a list of protocol objects. profile: a layout of the household's own, as
+    "encrypted", "M-Bus", "SML" or "TIC"; or a list of protocol objects. profile: a household's own layout, as
     `decode.profile` takes it. `on_frame(bytes)`, if given, hears every whole frame as it came.
     With `obis` a Reading's "obis" holds every code: {"1-0:1.8.1": [integer, scale, "unit"]}.
     `protocol` tells the last whole frame's; `answer` is what its meter waits for, to be sent and emptied by who holds
