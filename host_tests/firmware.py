@@ -37,12 +37,12 @@ class Wire:
 class Firmware:
     """Runs with `settings`; `log` grows with what it prints."""
 
-    def __init__(self, folder, uart, settings, runtime="micropython32"):
+    def __init__(self, folder, uart, settings, runtime="micropython32", line=None):
         state = folder / "state"
         state.mkdir(exist_ok=True)
         (state / "settings.json").write_text(json.dumps(settings))
         self.identity = dongle.prepare(state)
-        words, environment = dongle.command(uart, state, self.identity, runtime)
+        words, environment = dongle.command(uart, state, self.identity, runtime, line=line)
         self.log = []
         self._process = subprocess.Popen(words, env=environment, cwd=state, text=True, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)

@@ -20,6 +20,7 @@ from tools.paths import FIRMWARE, ROOT
 cpython.install()
 
 from tools.compile import RUNTIMES, compile_tree, micropython  # noqa: E402
+from tools.sim import wire  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
 SIM = ROOT / "tools" / "sim"
@@ -62,12 +63,12 @@ def prepare(state, settings=None, mqtt=None, http=None):
     return identity.read_text().strip()
 
 
-def command(uart, state, identity, runtime="micropython", program=None, heap=None):
+def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None):
     """(command, environment) that runs the firmware with `state` as the working directory."""
     words, environment = micropython(runtime, extra_path=[SIM], heap=heap or HEAP[runtime])
     if program:
         words[0] = str(program)
-    environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity)
+    environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "")
     # a script's own folder comes first on the module path: it has to be that of the compiled modules
     start = compile_tree(RUNTIMES[runtime][1]) / "main.py"
     text = (FIRMWARE / "main.py").read_bytes()
@@ -93,6 +94,8 @@ def resolve(uart):
 def main():
     parser = argparse.ArgumentParser(prog="tools.dongle", description="Run the firmware on this machine.")
     parser.add_argument("--uart", required=True, help="the meter: tcp:HOST:PORT, serial:DEVICE or file:PATH")
+    parser.add_argument("--line", metavar="LINE", help="let the meter's bytes come over a simulated line, as "
+                        "\"2400 8E1 inverted\" sends them, however the UART is set")
     parser.add_argument("--mqtt", metavar="HOST:PORT", help="the broker; overrides the settings")
     parser.add_argument("--http", metavar="PORT", type=int, help="port of the dashboard; overrides the settings")
     parser.add_argument("--state", required=True, metavar="DIR", help="where the settings and all else are kept")
@@ -103,10 +106,13 @@ def main():
     options = parser.parse_args()
     try:
         uart = resolve(options.uart)
+        if options.line:
+            wire.parse(options.line)
         identity = prepare(options.state, options.settings, options.mqtt, options.http)
-    except DongleError as error:
+    except (DongleError, ValueError) as error:
         parser.error(str(error))
-    words, environment = command(uart, options.state, identity, options.runtime, options.micropython)
+    words, environment = command(uart, options.state, identity, options.runtime, options.micropython,
+                                 line=options.line)
     deadline = time.monotonic() + options.seconds if options.seconds else None
     while True:
         firmware = subprocess.Popen(words, env=environment, cwd=options.state)

@@ -49,17 +49,35 @@ class App:
 
     def _port_parts(self, document):
         """The meter and the line of the meter's own port."""
-        from wattport.link.uart import Line, open_uart
+        from wattport.link.uart import Line
+        settings = document["meter"]
+        kept, protocol = None, settings["protocol"]
+        if not settings["baud"]:
+            from wattport.link import kept as store
+            kept = store.load()
+            forget("wattport.link.kept")
+            if kept and protocol == "auto":
+                protocol = kept[3]
+        meter = self._make_meter(document, protocol)
+        line = Line(board, settings, meter, self._log, kept, lambda: self._renew(document))
+        self._line_settings = "line %s%s" % (line.text, "" if line.found else ", to be found out")
+        return meter, line
+
+    def _make_meter(self, document, protocol):
         from wattport.meter import Meter
         settings = document["meter"]
-        meter = Meter(
+        return Meter(
             self._reading, self._error, unhexlify(settings["key"]) if settings["key"] else None,
             unhexlify(settings["auth_key"]) if settings["auth_key"] else None, document["time"]["zone"],
-            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=settings["protocol"],
+            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=protocol,
             profile=settings["profile"])
-        self._line_settings = "line %d %s%s" % (
-            settings["baud"], settings["format"], " inverted" if settings["invert"] else "")
-        return meter, Line(open_uart(board, settings), meter)
+
+    def _renew(self, document):
+        """A meter that knows every protocol and remembers nothing of the last one, but counts on."""
+        meter = self._make_meter(document, document["meter"]["protocol"])
+        meter.counters = self._meter.counters
+        self._meter = self._health.meter = meter
+        return meter
 
     def _other(self, document):
         """The same two of a British meter: one object, and nothing of the port is imported."""

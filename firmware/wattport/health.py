@@ -17,7 +17,7 @@ class Health:
 
     def __init__(self, log, meter, line, publisher, wifi, tasks, reset_cause):
         self._log = log
-        self._meter = meter
+        self.meter = meter
         self._line = line
         self._publisher = publisher
         self._wifi = wifi
@@ -33,8 +33,8 @@ class Health:
         now = time.ticks_ms()
         if self._line.bytes != self._bytes:
             self._bytes, self._heard = self._line.bytes, now
-        if self._meter.counters.telegrams != self._telegrams:
-            self._telegrams, self._decoded = self._meter.counters.telegrams, now
+        if self.meter.counters.telegrams != self._telegrams:
+            self._telegrams, self._decoded = self.meter.counters.telegrams, now
         # a time that never moves again would come round as young after six days of ticks
         self._heard = self._no_older_than_a_day(self._heard, now)
         self._decoded = self._no_older_than_a_day(self._decoded, now)
@@ -62,14 +62,15 @@ class Health:
     def report(self):
         """The dict; the longest stall of the meter task starts anew with each report."""
         gc.collect()  # what is free, not what happens to be left
-        counters = self._meter.counters
+        counters = self.meter.counters
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
         return {
             "version": VERSION, "uptime_s": self._log.uptime_s(), "reset_cause": self._reset_cause,
             "meter": self.meter_state(), "family": self.family, "telegram_age_s": self._age_s(self._decoded),
             "telegrams": counters.telegrams, "frames": counters.frames, "errors": counters.errors,
-            "key": self._meter.key_verdict, "key_unused": counters.key_unused, "stale": counters.stale,
-            "garbage": self._meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
+            "key": self.meter.key_verdict, "key_unused": counters.key_unused, "stale": counters.stale,
+            "line": self._line.text, "line_found": self._line.found,
+            "garbage": self.meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
             "heap_free": gc.mem_free(), "rssi": self._wifi.rssi(), "tasks": self._tasks,
             "mqtt": self._publisher.status,
         }

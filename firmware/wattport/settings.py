@@ -65,10 +65,11 @@ SCHEMA = {
         "hostname": ("wattport", _text(32)),
     },
     "meter": {
-        "baud": (115200, _one_of(300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
+        "baud": (0, _one_of(0, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
         "format": ("8N1", _one_of("8N1", "8E1", "7E1")),
         "invert": (True, _FLAG),
-        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted", "M-Bus", "SML")),
+        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted", "M-Bus", "SML", "TIC")),
+        "request_s": (0, _whole(0, 86400)),
         "key": ("", _KEY),
         "auth_key": ("", _KEY),
         "profile": ({}, (_is_profile, "a profile, or {}")),

@@ -36,7 +36,7 @@ def test_defaults_stand_in_for_what_is_left_out():
     assert set(whole) == set(settings.SCHEMA)
     for group in whole:
         assert set(whole[group]) == set(settings.SCHEMA[group])
-    assert whole["mqtt"]["port"] == 1883 and whole["meter"]["baud"] == 115200 and whole["meter"]["invert"] is True
+    assert whole["mqtt"]["port"] == 1883 and whole["meter"]["baud"] == 0 and whole["meter"]["invert"] is True
     given = check({"mqtt": {"port": 8883, "tls": True}, "wifi": {}})
     assert given["mqtt"]["port"] == 8883 and given["mqtt"]["tls"] is True and given["mqtt"]["host"] == ""
 
@@ -70,7 +70,7 @@ def test_impossible_values_are_refused_by_the_name_of_their_key():
             ("mqtt", "qos", (2, -1, "0", True, False, 1.0)),
             ("mqtt", "keepalive_s", (4, 3601)),
             ("mqtt", "host", (1, None, "x" * 254, [])),
-            ("meter", "baud", (0, 115201, "9600", 9600.0, True, None)),
+            ("meter", "baud", (1, 115201, "9600", 9600.0, True, None)),
             ("meter", "format", ("8n1", "", 8, None, "9N1")),
             ("meter", "key", ("0" * 31, "0" * 33, "g" * 32, "0" * 15 + "g" + "0" * 16, " " * 32, 0, None, "00 " * 11)),
             ("meter", "auth_key", ("x", [0] * 32)),
@@ -83,7 +83,7 @@ def test_impossible_values_are_refused_by_the_name_of_their_key():
 
 def test_possible_values_are_taken():
     for group, key, values in (
-            ("mqtt", "port", (1, 65535)), ("mqtt", "qos", (0, 1)), ("meter", "baud", (300, 2400, 9600, 115200)),
+            ("mqtt", "port", (1, 65535)), ("mqtt", "qos", (0, 1)), ("meter", "baud", (0, 300, 2400, 9600, 115200)),
             ("meter", "format", ("8N1", "8E1", "7E1")), ("meter", "key", ("", "0" * 32, "aBcDeF0123456789" * 2)),
             ("time", "zone", ("EET-2EEST,M3.5.0/3,M10.5.0/4", "UTC0")), ("wifi", "ssid", ("x" * 32, "caf\u00e9"))):
         for value in values:

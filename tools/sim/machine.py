@@ -3,6 +3,8 @@
 
 WATTPORT_UART names what stands in for the wire: tcp:HOST:PORT (a meter that listens), serial:DEVICE (a real P1 or M-Bus
 cable), file:PATH (bytes to be played once). To a pin that interrupts, each byte of it is an edge.
+WATTPORT_LINE, "2400 8E1 inverted" say, puts a line of such settings between that and the UART, which then hears what
+hardware with its own settings would hear, when it would.
 """
 
 import asyncio
@@ -11,7 +13,9 @@ import socket
 import sys
 import time
 
+import board
 import uselect
+import wire
 
 PWRON_RESET = 1
 WDT_RESET = 3
@@ -36,12 +40,13 @@ class Pin:
     IRQ_RISING = 1
     IRQ_FALLING = 2
 
-    def __init__(self, number, mode=IN, pull=None):
-        self._value = 0
+    def __init__(self, number, mode=IN, pull=None, value=0):
+        self._number = number
+        self._value = value
 
     def __call__(self, value=None):
         if value is None:
-            return self._value
+            return UART.line.level() if UART.line and self._number == board.RX else self._value
         self._value = value
 
     value = __call__
@@ -119,6 +124,9 @@ class _Tcp:
             self._socket = None
         return size or None
 
+    def write(self, data):
+        return self._socket.write(data) if self._socket else None
+
 
 class _File:
     def __init__(self, path):
@@ -126,6 +134,9 @@ class _File:
 
     def readinto(self, buf):
         return self._file.readinto(buf) or None
+
+    def write(self, data):
+        return len(data)
 
 
 class _Serial:
@@ -141,7 +152,7 @@ class _Serial:
         if os.system("stty -F '%s' raw -echo -crtscts clocal min 0 time 0 -cstopb %s" % (self._path, settings)):
             raise OSError("no serial device %s" % self._path)
         if not self._file:
-            self._file = open(self._path, "rb", buffering=0)
+            self._file = open(self._path, "r+b", buffering=0)
         self._poll = uselect.poll()
         self._poll.register(self._file, uselect.POLLIN)
 
@@ -150,23 +161,78 @@ class _Serial:
             return None
         return self._file.readinto(buf) or None
 
+    def write(self, data):
+        return self._file.write(data)
+
 
 def _source():
     kind, place = os.getenv("WATTPORT_UART").split(":", 1)
     return {"tcp": _Tcp, "file": _File, "serial": _Serial}[kind](place)
 
 
+class _Line:
+    """What lies between a meter and the UART: bits that take their time, and a receiver that may be set wrong."""
+
+    def __init__(self, source, text):
+        self._source = source
+        self._baud, self._format, self._inverted = wire.parse(text)
+        self._wave = wire.Wave()
+        self._looked = time.ticks_us()
+        self._now = 0
+        self._few = bytearray(32)
+        self._arrived = bytearray()
+        self._receiver = None
+
+    def _pass(self):
+        now = time.ticks_us()
+        self._now += time.ticks_diff(now, self._looked)
+        self._looked = now
+        # no more than is due soon: the waiting rest lies in the socket, not in the heap
+        while self._wave.end < self._now + 20000:
+            size = self._source.readinto(self._few)
+            if not size:
+                break
+            self._wave.add(self._few[:size], self._now, self._baud, self._format)
+
+    def level(self):
+        self._pass()
+        return self._wave.at(self._now) ^ self._inverted
+
+    def set(self, baud, form, inverted):
+        self._pass()
+        self._receiver = wire.Receiver(self._wave, baud, form, inverted != self._inverted, self._now)
+
+    def readinto(self, buf):
+        self._pass()
+        for _, byte in self._receiver.receive(self._now):
+            self._arrived.append(byte)
+        self._wave.forget(self._now - 500000)
+        size = min(len(buf), len(self._arrived))
+        buf[:size] = self._arrived[:size]
+        self._arrived = self._arrived[size:]
+        return size or None
+
+
 class UART:
     INV_RX = 1
     INV_TX = 2
+    line = None  # the simulated one, if there is any
 
     def __init__(self, number, **settings):
         self._source = _source()
+        text = os.getenv("WATTPORT_LINE")
+        if text:
+            UART.line = _Line(self._source, text)
         self.init(**settings)
 
-    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **rest):
+    def write(self, data):
+        return self._source.write(data)
+
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, invert=0, **rest):
+        if self.line:
+            self.line.set(baudrate, "%d%s%d" % (bits, "N" if parity is None else "E", stop), bool(invert & self.INV_RX))
         if isinstance(self._source, _Serial):
             self._source.set_line(baudrate, bits, parity)
 
     def readinto(self, buf):
-        return self._source.readinto(buf)
+        return (self.line or self._source).readinto(buf)

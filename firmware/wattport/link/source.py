@@ -22,7 +22,8 @@ class Source:
     derived class in another module are shortened to the same letters."""
 
     key_verdict = ""
-    protocol = ""
+    protocol = text = ""
+    found = True
 
     def __init__(self):
         self.counters = self
