@@ -65,25 +65,27 @@ class Walker:
 
     def _head(self):
         """Read TL bytes: the kind of field, and its size in bytes or, of a list, in fields."""
-        place = first = self._place
-        byte, size = 0x80, 0
+        first = self._place
+        byte = self._byte(first)
+        kind, size, place = byte & 0x70, byte & 0x0F, first + 1
         while byte & 0x80:
-            if place >= self._end:
-                raise MeterError("truncated", "the messages end inside of a field")
             if place - first == _MOST_TL:
                 raise MeterError("malformed", "a length of more than %d bytes" % _MOST_TL)
-            byte = self._buf[place]
-            if place == first:
-                self._kind = byte & 0x70
+            byte = self._byte(place)
             size = size << 4 | byte & 0x0F
             place += 1
-        if self._kind != _LIST:
+        if kind != _LIST:
             size -= place - first
             if size < 0:
                 raise MeterError("malformed", "a field of no length")
             if place + size > self._end:
-                raise MeterError("truncated", "the messages end inside of a field")
-        self._size, self._place = size, place
+                self._byte(self._end)  # there is none
+        self._kind, self._size, self._place = kind, size, place
+
+    def _byte(self, place):
+        if place >= self._end:
+            raise MeterError("truncated", "the messages end inside of a field")
+        return self._buf[place]
 
     def _absent(self):
         """Is the next field left out? Most are."""
@@ -127,7 +129,8 @@ class Walker:
 
     def _field(self):
         """A number, or None for a field of another kind, which is passed over."""
-        if self._absent():
+        if self._place < self._end and self._buf[self._place] == 1:  # _absent, in line
+            self._place += 1
             return None
         value = self._number()
         if value is None:
