@@ -245,10 +245,12 @@ def test_raw_frames_of_dongles_are_decoded_from_a_broker(tmp_path):
         client.publish("wattport/b2/reading", b"{}")
         client.publish("wattport/a1/raw", sealed[:300])
         client.publish("wattport/a1/raw", sealed)
-        eventually(lambda: len(watching.lines) >= count + 3)
-        old_one, broken, again = watching.lines[-3:]
+        # frames of the first publishing may still be on their way, all alike
+        eventually(lambda: watching.lines[-1] == record and len(
+            [line for line in watching.lines[count:] if line != record]) >= 2)
+        old_one, broken = [line for line in watching.lines[count:] if line != record]
         assert old_one["family"] == "dsmr2" and not lacks(old_one["reading"], expected_old[0])
-        assert broken["error"] == "truncated" and again == record
+        assert broken["error"] == "truncated"
 
 
 def test_a_broker_that_is_not_there_is_told():
