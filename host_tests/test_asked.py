@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The simulated meters of optical heads: blocks, and the one that speaks only when it is asked."""
 
-import os
 import random
-import select
 import socket
 import subprocess
 import sys
@@ -11,7 +9,9 @@ from functools import reduce
 from operator import xor
 
 import pytest
+import serial
 
+from tools import meter as program
 from tools import meters
 from tools.meters.iec import Session
 from tools.paths import ROOT
@@ -75,29 +75,40 @@ def test_the_program_answers_over_the_network(acknowledged):
             process.kill()
 
 
-def test_the_program_answers_on_a_serial_port():
-    try:
-        master, slave = os.openpty()
-    except OSError:
-        pytest.skip("this machine has no pseudo-terminals")
-    name = os.ttyname(slave)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.meter", "--family", "iec-c", "--seed", "3", "--start", START, "serial:" + name],
-        cwd=ROOT, stderr=subprocess.PIPE)
-    with process:
-        try:
-            assert b"300 7E1" in process.stderr.readline()
-            expected, = telegrams(1)
-            got = b""
-            for _ in range(40):  # until it has opened the port
-                os.write(master, b"/?!\r\n")
-                if select.select([master], [], [], 0.5)[0]:
-                    break
-            os.write(master, b"\x06050\r\n")
-            while len(got) < len(expected) and select.select([master], [], [], 5)[0]:
-                got += os.read(master, 4096)
-            assert got.endswith(expected[expected.index(b"\n") + 1:])
-        finally:
-            process.kill()
-            os.close(master)
-            os.close(slave)
+class Port:
+    """A serial port with a reader at the other end, who speaks and then pulls the plug."""
+
+    def __init__(self, words):
+        self.words = list(words)
+        self.baudrate = 300
+        self.written = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def read(self, size):
+        if not self.words:
+            raise OSError("unplugged")
+        return self.words.pop(0)
+
+    def write(self, data):
+        self.written.append((data, self.baudrate))
+
+    def flush(self):
+        pass
+
+
+def test_the_program_changes_the_baud_of_a_serial_port_for_the_block_alone(monkeypatch):
+    words = [bytes([byte]) for byte in b"/?!\r\n\x06050\r\n/?!\r\n"] + [b""]
+    port, opened = Port(words), []
+    monkeypatch.setattr(serial, "serial_for_url", lambda url, **line: opened.append(line) or port)
+    with pytest.raises(SystemExit):
+        program.main(["--family", "iec-c", "--seed", "3", "--start", START, "serial:/dev/none"])
+    assert [(line["baudrate"], line["bytesize"], line["parity"]) for line in opened] == [(300, 7, "E")]
+    first, second = telegrams(2)
+    cut = first.index(b"\n") + 1
+    assert port.written == [(first[:cut], 300), (first[cut:], 9600), (second[:cut], 300), (second[cut:], 300)]
+    assert port.baudrate == 300
