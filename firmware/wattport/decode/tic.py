@@ -100,7 +100,8 @@ class TicDecoder:
                 value *= 1000
             reading[name % phase if "%d" in name else name] = value
         elif label == "ADCO" or label == "ADSC":
-            reading["meter_id"] = data
+            if data.isdigit():
+                reading["meter_id"] = data
         elif label == "PTEC" and len(data) == 4:
             reading["tariff"] = _tariff(data)
         elif label[:3] in ("HCH", "EJP", "BBR"):
