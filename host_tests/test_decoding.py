@@ -34,20 +34,20 @@ METERS = {
     "sml": ("sml", None, None), "sml3": ("sml3", None, None),
     "hu": ("hu", None, None), "lt": ("lt", None, None), "ch": ("ch", None, None), "iec": ("iec", None, None),
     "iec-c": ("iec-c", None, None), "pl": ("pl", KEY, AUTH_KEY),
+    "tic": ("tic", None, None), "tic-standard": ("tic-standard", None, None),
 }
-# pushed COSEM lists: in the clear, under an encryption key alone, under two keys
-COSEM = {name: "dlms-gbt" if name.startswith("e450") else "dlms-mbus-encrypted" if name in ("sagemcom-at", "kaifa-at")
-         else "dlms-hdlc" for name in (
-             "kamstrup-se", "aidon", "aidon-it", "aidon-se", "kaifa", "kaifa-it", "kaifa-se", "e450-ch", "am550-si",
-             "am550-celje", "am550-ch", "ie5-hr", "sagemcom-at", "kaifa-at", "wien", "am550-at", "e450", "e450-graz",
-             "burgenland", "ded")}
+# pushed COSEM lists → what is said of their framing; each with the keys that such a meter has
+COSEM = {
+    **dict.fromkeys(("kamstrup-se", "aidon", "aidon-it", "aidon-se", "kaifa", "kaifa-it", "kaifa-se", "am550-si",
+                     "am550-celje", "am550-ch", "ie5-hr"), "dlms-hdlc"),
+    **dict.fromkeys(("wien", "am550-at", "im350-at", "burgenland", "ded"), "dlms-hdlc-encrypted"),
+    **dict.fromkeys(("sagemcom-at", "kaifa-noe", "kaifa-at"), "dlms-mbus-encrypted"),
+    **dict.fromkeys(("e450", "e450-graz", "e450-ch"), "dlms-gbt")}
 for _name in COSEM:
     _family = meters.FAMILIES[_name]
     METERS[_name] = (_name, _family.default_key and KEY, _family.default_auth_key and AUTH_KEY)
-    if _family.default_key and COSEM[_name] == "dlms-hdlc":
-        COSEM[_name] = "dlms-hdlc-encrypted"
 METERS["am550-ch-key"], COSEM["am550-ch-key"] = ("am550-ch", KEY, None), "dlms-hdlc-encrypted"
-UNCHECKED = ("dsmr2", "iec", "iec-c")  # telegrams without a checksum, or with one that swapped bytes escape
+UNCHECKED = ("dsmr2", "iec", "iec-c", "tic", "tic-standard")  # telegrams without a checksum, or with one that swapped bytes escape
 
 
 def thorough(examples):

@@ -11,7 +11,7 @@ import pytest
 from host_tests import layers
 from tools import meter as program
 from tools import meters
-from tools.meters import central, cosem, dlms, nordic
+from tools.meters import central, cosem, dlms, faults, nordic
 from tools.meters.clock import Clock
 from tools.paths import ROOT
 
@@ -79,7 +79,7 @@ WRAPPED = (
     (central.SAGEMCOM_AT.wrap, "dlms-mbus-encrypted-sagemcom-t210-d-5341475905ed3312-fkw9"),
     (central.SAGEMCOM_AT.wrap, "dlms-mbus-encrypted-sagemcom-t210-d-girsigit"),
     (central.KAIFA_AT.wrap, "dlms-mbus-encrypted-kaifa-tinetz-example-fneur"),
-    (central.KAIFA_AT.wrap, "dlms-mbus-encrypted-sagemcom-t210-d-evn-000e87e1-energyagent"),
+    (central.KAIFA_NOE.wrap, "dlms-mbus-encrypted-sagemcom-t210-d-evn-000e87e1-energyagent"),
     (central.E450_AT.wrap, "dlms-gbt-landis-e450-energyagent-62f13a"),
     (central.E450_GRAZ.wrap, "dlms-gbt-hdlc-landis-gyr-e450-dlms-parser"),
     (central.WIEN.wrap, "dlms-hdlc-encrypted-iskraemeco-am550-wiener-netze"),
@@ -137,6 +137,7 @@ def test_a_telegram_opens_layer_by_layer_and_its_tag_fits(name):
 
 @pytest.mark.parametrize("name, sizes", [
     ("aidon", [396]), ("aidon-se", [581]), ("kaifa", [123]), ("kaifa-se", [287]), ("sagemcom-at", [263, 19]),
+    ("kaifa-noe", [256, 26]), ("im350-at", [123]),
     ("kaifa-at", [256, 120]), ("e450", [141, 141, 141, 122]), ("e450-graz", [141, 141, 50]),
     ("e450-ch", [141, 141, 113]), ("wien", [105]), ("burgenland", [120]), ("am550-at", [121]),
     ("am550-si", [109]), ("am550-celje", [98]),
@@ -231,3 +232,17 @@ def test_the_keys_in_use_are_told_to_the_person_at_the_screen(name, keys):
                           cwd=ROOT, capture_output=True)
     assert done.returncode == 0 and done.stdout
     assert done.stderr.decode().partition("\n")[2] == keys
+
+
+@pytest.mark.parametrize("kind, lengths", [("lost", {141 + 141 + 122, 3 * 141}),
+                                           ("twice", {545 + 141, 545 + 122})])
+def test_one_frame_of_several_is_lost_or_repeated(kind, lengths):
+    faulty = faults.Faulty(meters.make("e450", start=SUMMER), [(kind, 1)])
+    seen = set()
+    for _ in range(40):
+        delivery = faulty.next()
+        assert delivery.kinds == (kind,) and not delivery.intact
+        seen.add(len(delivery.data))
+        parts = dlms.split(delivery.data)
+        assert len(set(parts)) == {"lost": 3, "twice": 4}[kind] and len(parts) == {"lost": 3, "twice": 5}[kind]
+    assert seen == lengths

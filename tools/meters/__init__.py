@@ -9,9 +9,7 @@ from tools.meters.household import Household
 
 FAMILIES = {family.name: family for family in (
     dsmr.DSMR5, dsmr.DSMR4, dsmr.DSMR2, dsmr.BE, dsmr.SE, smarty.LU, kamstrup.KAMSTRUP, kamstrup.KAMSTRUP_SE,
-    nordic.AIDON, nordic.AIDON_IT, nordic.AIDON_SE, nordic.KAIFA, nordic.KAIFA_IT, nordic.KAIFA_SE, central.SAGEMCOM_AT,
-    central.KAIFA_AT, central.E450_AT, central.E450_GRAZ, central.E450_CH, central.WIEN, central.BURGENLAND,
-    central.KELAG, central.LJUBLJANA, central.CELJE, central.AM550_CH, central.IE5_HR, central.DED,
+    *nordic.FAMILIES, *central.FAMILIES,
     sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350)}
 # those without a line
 WITHOUT_PORT = {family.name: family for family in (uk.GLOW, uk.GLOW_ZCL, uk.PULSE)}

@@ -52,12 +52,19 @@ def serial(id):
 
 PLATE = serial("plate")
 
-# Netz Niederoesterreich: no authentication key, two frames of 263 and 19 bytes
-SAGEMCOM_AT = Cosem(
-    "sagemcom-at", 5, M_BUS, zone="Europe/Vienna", form=triples, stamp="full", invoke=0x80000000, title=b"SAG",
-    security=0x20, default_key=KEY, wrap=partial(mbus, size=252), lists=(List(5, 0, (
-        Time("full"), *REGISTERS, *POWER, *VOLTAGE, *CURRENT, Quantity("power_factor_milli", u16),
-        serial("sagemcom_at"))),))
+# Netz Niederoesterreich: no authentication key; frames of 263 and 19 bytes, of 256 and 26 when a Kaifa sends them
+
+
+def netz_noe(name, title, size):
+    return Cosem(
+        name, 5, M_BUS, zone="Europe/Vienna", form=triples, stamp="full", invoke=0x80000000, title=title,
+        security=0x20, default_key=KEY, wrap=partial(mbus, size=size), lists=(List(5, 0, (
+            Time("full"), *REGISTERS, *POWER, *VOLTAGE, *CURRENT, Quantity("power_factor_milli", u16),
+            serial("sagemcom_at"))),))
+
+
+SAGEMCOM_AT = netz_noe("sagemcom-at", b"SAG", 252)
+KAIFA_NOE = netz_noe("kaifa-noe", b"KFM", 245)
 # Tinetz, Salzburg, Vorarlberg
 KAIFA_AT = Cosem(
     "kaifa-at", 5, M_BUS, zone="Europe/Vienna", form=clock_then_described, stamp="full", title=b"KFM", security=0x21,
@@ -96,13 +103,19 @@ BURGENLAND = Cosem(
     "burgenland", 5, Line(2400), zone="Europe/Vienna", form=values, stamp="wall", title=b"LGZ", default_key=KEY,
     default_auth_key=AUTH_KEY, wrap=partial(whole, addresses=b"\xce\xff\x03"), counts=(3,), lists=(List(5, 0, (
         *WHOLE_VOLTS, *CURRENT, *POWER, *REGISTERS, *phases("power_factor_%s_milli", u16), PLATE)),))
-# KELAG and others
-KELAG = Cosem(
-    "am550-at", 1, P1, zone="Europe/Vienna", form=values, stamp="full", title=b"ISK", security=0x20, default_key=KEY,
-    wrap=partial(whole, addresses=b"\xcf\x02\x23"), lists=(List(1, 0, (
-        Fixed((0, 6, 25, 9, 0), octets(bytes((0, 6, 25, 9, 0, 255)))), serial("kelag"), Moment(False), Moment(True),
-        *REGISTERS, *REACTIVE_REGISTERS, *POWER, Fixed((0, 0, 0, 0, 0), octets(b"")),
-        Fixed((0, 0, 0, 0, 0), octets(b"")))),))
+# KELAG: one list for both makes; Siemens' source address has four bytes
+CARINTHIA = (Fixed((0, 6, 25, 9, 0), octets(bytes((0, 6, 25, 9, 0, 255)))), serial("kelag"), Moment(False),
+             Moment(True), *REGISTERS, *REACTIVE_REGISTERS, *POWER, Fixed((0, 0, 0, 0, 0), octets(b"")),
+             Fixed((0, 0, 0, 0, 0), octets(b"")))
+
+
+def kelag(name, title, addresses):
+    return Cosem(name, 1, P1, zone="Europe/Vienna", form=values, stamp="full", title=title, security=0x20,
+                 default_key=KEY, wrap=partial(whole, addresses=addresses), lists=(List(1, 0, CARINTHIA),))
+
+
+AM550_AT = kelag("am550-at", b"ISK", b"\xcf\x02\x23")
+IM350_AT = kelag("im350-at", b"SMS", b"\xcf\x00\x02\x00\x23")
 
 # Iskraemeco AM550
 ISK_HEAD = Ident((0, 0, 42, 0, 0), "iskra", "meter_id")
@@ -143,3 +156,6 @@ DED = Cosem(
     tag=0xDC, default_key=KEY, default_auth_key=AUTH_KEY, wrap=partial(segments, addresses=b"\x21\x03", size=128),
     lists=(List(5, 0, (Time("full"), Ident((0, 0, 96, 1, 0), "plate", "meter_id", text), *VOLTAGE, *CURRENT, *POWER,
                        *REGISTERS, *REACTIVE_REGISTERS)),))
+
+FAMILIES = (SAGEMCOM_AT, KAIFA_NOE, KAIFA_AT, E450_AT, E450_GRAZ, E450_CH, WIEN, BURGENLAND, AM550_AT, IM350_AT,
+            LJUBLJANA, CELJE, AM550_CH, IE5_HR, DED)

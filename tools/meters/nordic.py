@@ -81,3 +81,5 @@ KAIFA_SE = Cosem(
     wrap=partial(whole, addresses=b"\x01\x00\x01", control=0x10), lists=(List(10, 0, (
         KAIFA_HEAD[0], KAIFA_HEAD[1], Ident((0, 0, 96, 1, 7), "MA304H4", "meter_model", octets), *POWER,
         *KAIFA_CURRENT, *KAIFA_VOLTAGE, Time("fixed"), *registers())),))
+
+FAMILIES = (AIDON, AIDON_IT, AIDON_SE, KAIFA, KAIFA_IT, KAIFA_SE)
