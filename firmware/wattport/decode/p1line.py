@@ -39,6 +39,7 @@ _CHILDREN = {0x1801: _TYPE, 0x6001: _IDENTITY, 0x1802: _CHILD, 0x1803: _OLD_CHIL
 _DEVICE_TYPES = {2: "electricity", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling",
                  12: "heat", 13: "heat"}
 _SHORTEST_REGISTER = const(5)  # digits in front of the point
+_LONGEST_NUMBER = const(24)
 _CHILD_VALUES = {"M3": ("volume_l", 3), "GJ": ("energy_kj", 6), "WH": ("energy_wh", 0)}
 
 
@@ -104,7 +105,7 @@ def number(buf, at, end, exponent):
         at += 1
     dot = buf.find(b".", at, end)
     part = buf[at:end if dot < 0 else dot]
-    if not part.isdigit():
+    if not part.isdigit() or end - at > _LONGEST_NUMBER:
         raise ValueError("no number")
     value = int(part) * 10 ** exponent
     if dot >= 0:

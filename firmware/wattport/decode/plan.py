@@ -13,6 +13,7 @@ from wattport.reading import name_of, unit_of
 # Blue Book, table of physical units: those that a Reading has
 _UNITS = {27: "W", 28: "VA", 29: "VAR", 30: "WH", 31: "VAH", 32: "VARH", 33: "A", 35: "V", 44: "HZ"}
 _NONE = 255
+_MOST_SCALE = 9  # a broken one must not fill the heap with zeros
 _TIME = 0x010000
 _NAMES = {0x600100: "meter_id", 0x600107: "meter_model", 0x600101: "meter_id", 0x2A0000: "meter_id"}
 _TEXTS = ("meter_id", "meter_model")
@@ -37,7 +38,7 @@ def _factor(name, scale, unit):
     """What a value times ten to the power of `scale` in `unit` is multiplied with, negative to divide; 0 when the
     unit is another one."""
     wanted, exponent = unit_of(name)
-    if unit != wanted and unit != "":
+    if unit != wanted and unit != "" or abs(scale) > _MOST_SCALE:
         return 0
     exponent += scale
     return 10 ** exponent if exponent >= 0 else -10 ** -exponent

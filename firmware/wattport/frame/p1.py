@@ -107,6 +107,7 @@ class P1:
     def _measure_body(self, buf, start, end, last):
         from wattport.frame import p1body
         measure = p1body.block if self._body == _BLOCK else p1body.envelope
+        self.reach = self._first + 1  # what an error blames that knows of no length
         stop, self.whole, wrong = measure(buf, start + self._first, end, last)
         self.reach = max(0, stop - start)
         if wrong or not self.whole:
