@@ -7,7 +7,7 @@ import sys
 # it does not. A start has hundreds of such looks, and each reads the flash a dozen times.
 sys.path[:] = [".frozen"]
 for name in ("array", "binascii", "cryptolib", "errno", "io", "json", "machine", "os", "random", "re", "select",
-             "socket", "time"):
+             "socket", "struct", "time"):
     sys.modules[name] = __import__(name)
 # one letter: the heap keeps the path of every module
 sys.path[:] = [".frozen", "/a", "", "/lib"]

@@ -126,6 +126,10 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
         name = "a/" + page.relative_to(FIRMWARE).as_posix()
         assert gzip.decompress(files[name + ".gz"]) == page.read_bytes()
         sources |= {name + ".gz", name.removesuffix("html") + "html.csp"}
+    for data in (FIRMWARE / "wattport").rglob("*.jsonl"):
+        name = "a/" + data.relative_to(FIRMWARE).as_posix()
+        assert files[name] == data.read_bytes()
+        sources.add(name)
     shipped = set(files) - {"boot.py", "main.py", "board.py", "settings.json"}
     assert shipped == sources - {"a/" + name for name in image.DEVELOPMENT}
 

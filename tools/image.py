@@ -33,7 +33,7 @@ SLOT = "a"  # the folder that firmware/boot.py puts on the module path
 # run as source, and so never updated over the air
 SOURCES = ("boot.py", "main.py")
 # modules that only programs on a PC import
-DEVELOPMENT = ("wattport/decode/codes.mpy",)
+DEVELOPMENT = ("wattport/decode/codes.mpy", "wattport/frame/bare.mpy", "wattport/frame/json.mpy")
 
 MINIMUM = (1, 25)
 # what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
