@@ -237,6 +237,17 @@ def test_a_block_of_iec_62056_21_is_left_alone():
     assert readings == ["iec62056-21", "tic", "iec62056-21", "tic"] and not errors
 
 
+def test_a_calendar_with_a_slash_is_no_p1_telegram():
+    """Heard from inside of a telegram on, with every protocol possible."""
+    frame = standard(("ADSC", "012345678910"), ("NGTF", "H PLEINE/CREUSE "), ("LTARF", " HEURE  CREUSE  "),
+                     ("EAST", "003519703"))
+    readings = []
+    meter = Meter(lambda reading, family: readings.append(family), lambda error, frame: None)
+    data = frame[10:] + frame
+    meter.feed(data, len(data))
+    assert readings == ["tic"] and meter.pending == 0
+
+
 # -- readings -------------------------------------------------------------------------------------------------------
 
 def test_one_register_is_the_total():
