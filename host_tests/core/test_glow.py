@@ -2,8 +2,11 @@
 """What a Glow device says over MQTT → Reading: today's form, the older one with ZigBee's attributes, and what is
 neither."""
 
+import sys
+
 from wattport.decode.glow import GlowDecoder
-from wattport.decode.jsontext import fixed, parse
+from wattport.decode.jsontext import Json as Text
+from wattport.decode.jsontext import fixed, path_hash
 from wattport.errors import MeterError
 from wattport.frame.framer import Framer
 from wattport.frame.json import Json
@@ -44,7 +47,7 @@ def kind_of(text):
 
 def read(text):
     data = text.encode() if isinstance(text, str) else text
-    return parse(bytearray(data), 0, len(data))
+    return Text(bytearray(b'"{' + data + b'1"'), 2, 2 + len(data))
 
 
 def refusal(text):
@@ -53,6 +56,11 @@ def refusal(text):
     except MeterError as error:
         return error.kind
     return None
+
+
+def number(text, decimals):
+    """`fixed` of a text in the midst of a buffer."""
+    return fixed(b"12" + text.encode() + b"34", 2, 2 + len(text), decimals)
 
 
 def test_electricity_in_todays_form_gives_registers_power_and_prices():
@@ -141,41 +149,97 @@ def test_messages_about_no_meter_are_unsupported_and_broken_ones_malformed_or_tr
     assert kind_of(ELECTRICITY.replace("98765.432", "98765.432.1")) == "malformed"
     assert kind_of(ELECTRICITY.replace("98765.432", "[1]")) == "malformed"
     assert kind_of(ELECTRICITY.replace("0.24503", '"free"')) == "malformed"
-    assert kind_of(ELECTRICITY.replace('"kWh","mpan"', '{},"mpan"')) is None
+    assert kind_of(ELECTRICITY.replace('"kWh","mpan"', '{},"mpan"')) == "malformed"
     assert kind_of((OLD % "000643").replace("019A0B0D", "019A0B0G")) == "malformed"
     for size in range(len(ELECTRICITY)):
         assert kind_of(ELECTRICITY[:size]) in ("truncated", "malformed"), size
 
 
-def test_json_is_read_as_the_standard_has_it():
-    assert read(' {"a" : [1, -2.5e3 ,"x"], "b":{}, "c": [] ,"d":null,"e":true} ') == {
-        "a": ["1", "-2.5e3", "x"], "b": {}, "c": [], "d": None, "e": None}
-    assert read('"\\u0041\\n\\"\\\\\\/\\u00e9 \\ud83d"') == 'A\n"\\/\u00e9 ?'
-    assert read('"m\u00b3"') == "m\u00b3"
-    for text in ('{"a":1,}', "[1,]", "{a:1}", '{"a" 1}', '{"a":1 "b":2}', "[1 2]", "nul", '"\\x"', '"\\u12G4"', "1]",
-                 "{}{}", "{1:2}", "[,]", "tru ", b'"\xff"', "12a", "--", "'a'"):
-        assert refusal(text) in ("malformed", "truncated") or text == "--", text
-    for text in ("", "  ", "{", "[", '{"a"', '{"a":', '"abc', "[1,", '"\\', "fal"):
+def test_values_are_found_by_their_paths():
+    text = read(' {"a" : [1, {"x": 2} ,"x"], "b":{"c":{"d": -2.5e3 ,"e":"m\u00b3"}}, '
+                '"n":null,"t":true,"f":false, "z":{} } ')
+    assert text.number(0, b"b/c/d", 0) == -2500
+    assert text.text(0, b"b/c/e", 9) == "m\u00b3" and text.text(path_hash(b"b/c/"), b"e", 9) == "m\u00b3"
+    assert text.text(0, b"b/c/e", 2) is None  # too long a one
+    for path in (b"n", b"t", b"f", b"c", b"d", b"b/c/f", b"a/x", b"", b"bc", b"z/a"):
+        assert text.place(0, path) is None
+    assert text.has(b"a") and text.has(b"b/c") and text.has(b"z") and text.has(b"n") and not text.has(b"c")
+    for path in (b"a", b"b", b"b/c", b"z"):
+        try:
+            text.place(0, path)
+            raise AssertionError(path)
+        except MeterError as error:
+            assert error.kind == "malformed"
+    assert read('{"a":"1\\n2","b":"1"}').text(0, b"a", 9) is None
+    assert read('{"a":1,"a":2}').number(0, b"a", 0) == 2
+    try:
+        read(b'{"a":"\xff"}').text(0, b"a", 9)
+        raise AssertionError("no UTF-8")
+    except MeterError as error:
+        assert error.kind == "malformed"
+
+
+def test_no_two_paths_in_use_share_a_hash():
+    paths = ["electricitymeter", "gasmeter", "elecMtr", "gasMtr", "gmtime"]
+    for meter, number_of in (("electricitymeter", "mpan"), ("gasmeter", "mprn")):
+        paths += [meter + "/" + name for name in ("timestamp", "energy", "power", "power/value", "power/units",
+                                                  "energy/export", "energy/export/cumulative", "energy/export/units")]
+        paths += [meter + "/energy/import" + name for name in (
+            "", "/cumulative", "/day", "/week", "/month", "/units", "/" + number_of, "/supplier", "/price",
+            "/price/unitrate", "/price/standingcharge", "/cumulativevol", "/cumulativevolunits", "/dayvol", "/weekvol",
+            "/monthvol", "/dayweekmonthvolunits")]
+    for meter in ("elecMtr", "gasMtr"):
+        for cluster in ("0702", "0705", "0708"):
+            paths += ["%s/%s" % (meter, cluster)] + ["%s/%s/%02X" % (meter, cluster, k) for k in range(16)]
+            paths += ["%s/%s/%02X/%02X" % (meter, cluster, j, k) for j in range(16) for k in range(96)]
+    known = set([path_hash(path.encode()) for path in paths])
+    assert len(known) == len(paths) and max(known) < 1 << 25
+
+
+def test_json_is_checked_as_the_standard_has_it():
+    for text in ('{"a":1,}', "[1]", "7", '"a"', '{"a":[1,]}', "{a:1}", '{"a" 1}', '{"a":1 "b":2}', '{"a":[1 2]}',
+                 '{"a":nul}', '{"a":"\\x"}', '{"a":"\\u12G4"}', "{}}", "{}{}", "{1:2}", "{,}", '{"a":tru }',
+                 '{"a":12a}', "{'a':1}", '{"a":}', '{"a":[}]}'):
+        assert refusal(text) == "malformed", text
+    for text in ("", "  ", "{", '{"a"', '{"a":', '{"a":"b', '{"a":[1,', '{"a":"\\', '{"a":fal', '{"a":1', '{"a":{}'):
         assert refusal(text) == "truncated", text
 
 
 def test_depth_and_size_of_json_are_bounded():
-    assert refusal("[" * 8 + "]" * 8) is None
-    assert refusal("[" * 9 + "]" * 9) == "malformed"
-    assert refusal("[" * 4000) == "malformed"
-    assert refusal('"' + "x" * 4094 + '"') is None
-    assert refusal('"' + "x" * 4095 + '"') == "malformed"
+    assert refusal('{"a":' + "[" * 7 + "]" * 7 + "}") is None
+    assert refusal('{"a":' + "[" * 8 + "]" * 8 + "}") == "malformed"
+    assert refusal('{"a":' + "[" * 4000) == "malformed"
+    assert refusal('{"a":"' + "x" * 4088 + '"}') is None
+    assert refusal('{"a":"' + "x" * 4089 + '"}') == "malformed"
 
 
 def test_numbers_become_exact_integers_or_are_refused():
-    assert fixed("0.425", 3) == 425 and fixed("-0.4259", 3) == -425 and fixed("12", 0) == 12
-    assert fixed(".5", 1) == 5 and fixed("5.", 1) == 50 and fixed("123456789.123456", 6) == 123456789123456
-    for text in ("", "-", ".", "1,5", "0x10", "1e", "e5", "1e99", "1e-99", "NaN", "1" * 40, None, 5, "1-2", "1e1_0"):
+    assert number("0.425", 3) == 425 and number("-0.4259", 3) == -425 and number("12", 0) == 12
+    assert number(".5", 1) == 5 and number("5.", 1) == 50 and number("123456789.123456", 6) == 123456789123456
+    for text in ("", "-", ".", "1,5", "0x10", "1e", "e5", "1e99", "1e-99", "NaN", "1" * 40, "1-2", "1e1_0", "1.2.3"):
         try:
-            value = fixed(text, 3)
+            value = number(text, 3)
         except ValueError:
             continue
         raise AssertionError("%r is %d" % (text, value))
+
+
+def test_a_message_allocates_little():
+    import gc
+    if not hasattr(gc, "mem_alloc"):
+        return  # CPython
+    small = len("%x" % sys.maxsize) < 9
+    for text in (ELECTRICITY, GAS, OLD % "000643"):
+        data = text.encode()
+        decoder = GlowDecoder(None)
+        decoder.decode(data, 0, len(data))
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        decoder.decode(data, 0, len(data))
+        taken = gc.mem_alloc() - before
+        gc.enable()
+        assert taken <= (4096 if small else 8192), taken
 
 
 class Cut:

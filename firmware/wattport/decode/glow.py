@@ -15,7 +15,7 @@ day there, millionths of a pound here. The older form, raw ZigBee clusters, is `
 from micropython import const
 
 from wattport.clock import seconds
-from wattport.decode.jsontext import fixed, parse
+from wattport.decode.jsontext import Json, path_hash
 from wattport.errors import MeterError
 from wattport.reading import settle
 
@@ -23,22 +23,12 @@ _LONGEST = const(64)
 _EARLIEST = const(2010)  # no British smart meter is older: a device that has not heard the time yet says 1970
 # unit → decimals to the base unit: Wh, W, litre
 _DECIMALS = {"kWh": 3, "Wh": 0, "MWh": 6, "kW": 3, "W": 0, "m3": 3, "m³": 3, "l": 0}
-_PERIODS = ("day", "week", "month")
 
 
-def group(value, name):
-    """The object called `name` in an object; an empty one when there is none."""
-    value = value.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def text(value, name):
+def known(document, begun, path):
     """A text that says something, or None: devices write "---" and "not available" where they know nothing."""
-    value = value.get(name)
-    if not isinstance(value, str) or not value or len(value) > _LONGEST or value == "---" or " available" in value \
-            or "pending" in value:
-        return None
-    return value
+    text = document.text(begun, path, _LONGEST)
+    return None if not text or text == "---" or " available" in text or "pending" in text else text
 
 
 def put(into, name, value):
@@ -46,64 +36,55 @@ def put(into, name, value):
         into[name] = value
 
 
-def _number(source, name, unit):
-    """The value in base units by the unit's name; None when it is missing, null, or of an unknown unit."""
-    value = source.get(name)
-    if value is None or not isinstance(unit, str) or unit not in _DECIMALS:
-        return None
-    try:
-        return fixed(value, _DECIMALS[unit])
-    except ValueError:
-        raise MeterError("malformed", "%s is no number" % name)
-
-
-def _time(source):
+def _time(document, begun):
     """UTC seconds of "2022-11-07T09:20:08Z", or None."""
-    stamp = source.get("timestamp")
-    try:
-        year, month, day = [int(part) for part in stamp[:10].split("-")]
-        hour, minute, second = [int(part) for part in stamp[11:19].split(":")]
-        if year < _EARLIEST or stamp[19:] != "Z":
-            return None
-        return seconds(year, month, day, hour, minute, second)
-    except (ValueError, TypeError, AttributeError):
+    stamp = document.text(begun, b"timestamp", _LONGEST)
+    if not stamp or len(stamp) != 20 or stamp[19] != "Z":
         return None
+    try:
+        year = int(stamp[:4])
+        if year >= _EARLIEST:
+            return seconds(year, int(stamp[5:7]), int(stamp[8:10]), int(stamp[11:13]), int(stamp[14:16]),
+                           int(stamp[17:19]))
+    except ValueError:
+        pass
+    return None
 
 
-def _prices(source, into):
-    price = group(source, "price")
-    for name, field in (("unit_rate_micro", "unitrate"), ("standing_charge_micro", "standingcharge")):
-        if price.get(field) is not None:
-            try:
-                put(into, name, fixed(price[field], 6))
-            except ValueError:
-                raise MeterError("malformed", "%s is no number" % field)
+def _scaled(document, begun, names, unit, into):
+    """Put the values of the paths `names`, {path: name here}, of one unit; none of a unit that is not known."""
+    decimals = _DECIMALS.get(document.text(begun, unit, _LONGEST))
+    if decimals is not None:
+        for path in names:
+            put(into, names[path], document.number(begun, path, decimals))
 
 
-def _electricity(meter, reading):
-    put(reading, "time", _time(meter))
-    energy, power = group(meter, "energy"), group(meter, "power")
-    taken, given = group(energy, "import"), group(energy, "export")
-    put(reading, "meter_id", text(taken, "mpan"))
-    unit = taken.get("units")
-    put(reading, "import_wh", _number(taken, "cumulative", unit))
-    for period in _PERIODS:
-        put(reading, "import_%s_wh" % period, _number(taken, period, unit))
-    put(reading, "export_wh", _number(given, "cumulative", given.get("units")))
-    put(reading, "net_w", _number(power, "value", power.get("units")))
-    _prices(taken, reading)
+def _prices(document, begun, into):
+    put(into, "unit_rate_micro", document.number(begun, b"price/unitrate", 6))
+    put(into, "standing_charge_micro", document.number(begun, b"price/standingcharge", 6))
 
 
-def _gas(meter, device):
-    put(device, "time", _time(meter))
-    taken = group(group(meter, "energy"), "import")
-    put(device, "id", text(taken, "mprn"))
-    unit = taken.get("units")
-    put(device, "energy_wh", _number(taken, "cumulative", unit))
-    for period in _PERIODS:
-        put(device, "energy_%s_wh" % period, _number(taken, period, unit))
-    put(device, "volume_l", _number(taken, "cumulativevol", taken.get("cumulativevolunits")))
-    _prices(taken, device)
+def _electricity(document, reading):
+    begun = path_hash(b"electricitymeter/")
+    put(reading, "time", _time(document, begun))
+    _scaled(document, path_hash(b"energy/export/", begun), {b"cumulative": "export_wh"}, b"units", reading)
+    _scaled(document, path_hash(b"power/", begun), {b"value": "net_w"}, b"units", reading)
+    begun = path_hash(b"energy/import/", begun)
+    put(reading, "meter_id", known(document, begun, b"mpan"))
+    _scaled(document, begun, {b"cumulative": "import_wh", b"day": "import_day_wh", b"week": "import_week_wh",
+                              b"month": "import_month_wh"}, b"units", reading)
+    _prices(document, begun, reading)
+
+
+def _gas(document, device):
+    begun = path_hash(b"gasmeter/")
+    put(device, "time", _time(document, begun))
+    begun = path_hash(b"energy/import/", begun)
+    put(device, "id", known(document, begun, b"mprn"))
+    _scaled(document, begun, {b"cumulative": "energy_wh", b"day": "energy_day_wh", b"week": "energy_week_wh",
+                              b"month": "energy_month_wh"}, b"units", device)
+    _scaled(document, begun, {b"cumulativevol": "volume_l"}, b"cumulativevolunits", device)
+    _prices(document, begun, device)
 
 
 class GlowDecoder:
@@ -117,16 +98,15 @@ class GlowDecoder:
     def decode(self, buf, start, end):
         """Reading of buf[start:end]. MeterError: "malformed", "truncated", or "unsupported" for a message that is
         about no meter, such as those of the STATE topic."""
-        document = parse(buf, start, end)
-        if not isinstance(document, dict):
-            raise MeterError("malformed", "no JSON object")
+        document = Json(buf, start, end)
         reading, device = {}, {}
-        if "elecMtr" in document or "gasMtr" in document:
+        if document.has(b"elecMtr") or document.has(b"gasMtr"):
             from wattport.decode import zcl
             zcl.read(document, reading, device)
-        else:
-            _electricity(group(document, "electricitymeter"), reading)
-            _gas(group(document, "gasmeter"), device)
+        if document.has(b"electricitymeter"):
+            _electricity(document, reading)
+        if document.has(b"gasmeter"):
+            _gas(document, device)
         if "energy_wh" in device or "volume_l" in device:
             device["channel"] = 1
             device["type"] = "gas"
