@@ -42,7 +42,7 @@ COSEM = {
                      "am550-celje", "am550-ch", "ie5-hr"), "dlms-hdlc"),
     **dict.fromkeys(("wien", "am550-at", "im350-at", "burgenland", "ded"), "dlms-hdlc-encrypted"),
     **dict.fromkeys(("sagemcom-at", "kaifa-noe", "kaifa-at"), "dlms-mbus-encrypted"),
-    **dict.fromkeys(("e450", "e450-graz", "e450-ch"), "dlms-gbt")}
+    **dict.fromkeys(("e450", "e450-graz", "e450-ch", "e450-cy"), "dlms-gbt")}
 for _name in COSEM:
     _family = meters.FAMILIES[_name]
     METERS[_name] = (_name, _family.default_key and KEY, _family.default_auth_key and AUTH_KEY)

@@ -137,7 +137,7 @@ def test_a_telegram_opens_layer_by_layer_and_its_tag_fits(name):
 
 @pytest.mark.parametrize("name, sizes", [
     ("aidon", [396]), ("aidon-se", [581]), ("kaifa", [123]), ("kaifa-se", [287]), ("sagemcom-at", [263, 19]),
-    ("kaifa-noe", [256, 26]), ("im350-at", [123]),
+    ("kaifa-noe", [256, 26]), ("im350-at", [123]), ("e450-cy", [141, 141, 114]),
     ("kaifa-at", [256, 120]), ("e450", [141, 141, 141, 122]), ("e450-graz", [141, 141, 50]),
     ("e450-ch", [141, 141, 113]), ("wien", [105]), ("burgenland", [120]), ("am550-at", [121]),
     ("am550-si", [109]), ("am550-celje", [98]),

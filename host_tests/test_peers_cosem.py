@@ -24,7 +24,7 @@ cpython.install()
 from tools.decoder import Decoder  # noqa: E402
 
 START = 1_686_823_180
-MANY = ("aidon", "aidon-it", "kaifa", "kaifa-it", "am550-si", "kamstrup", "kamstrup-se")  # more than one list
+MANY = ("e450-cy", "aidon", "aidon-it", "kaifa", "kaifa-it", "am550-si", "kamstrup", "kamstrup-se")  # have more lists
 EXPONENTS = {field.rsplit("_", 1)[-1]: -exponent for field, exponent in (
     ("x_ma", -3), ("x_mv", -3), ("x_mhz", -3), ("x_milli", -3))}
 

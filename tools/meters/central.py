@@ -94,6 +94,16 @@ E450_GRAZ = Cosem(
 E450_CH = Cosem(
     "e450-ch", 5, M_BUS, zone="Europe/Zurich", form=objects, stamp="wall", wrap=E450_BLOCKS, lists=(List(5, 0, (
         PLATE, POWER[0], Quantity("import_wh", b=1), *CURRENT, *WHOLE_VOLTS, *PHASE_POWER[:3])),))
+# Cyprus: registers each minute, powers each five seconds between, each list under its own push setup's name
+E450_CY = Cosem(
+    "e450-cy", 5, M_BUS, zone="Asia/Nicosia", form=partial(objects, named=False), stamp="wall", wrap=E450_BLOCKS,
+    lists=(
+        List(60, 0, (
+            Ident((0, 0, 42, 0, 0), "lgz", "meter_id"), Ident((0, 0, 96, 1, 1), "plate"), Tariff("RATE"),
+            *TARIFFS[1:3], *TARIFFS[4:], *REGISTERS, *REACTIVE_REGISTERS,
+            Fixed((0, 0, 96, 3, 10), enum(1), "breaker", 1, 70, 3)),
+            partial(objects, push=(0, 9, 25, 9, 0), named=False)),
+        List(5, 0, (Time("wall"), *POWER, *CURRENT, *WHOLE_VOLTS, Quantity("power_factor_milli", u16)))))
 # Wiener Netze have one list for both makes, sent through the optical eye
 WIEN = Cosem(
     "wien", 1, OPTICAL, zone="Europe/Vienna", form=values, stamp="full", title=b"ISK", security=0x20,
@@ -157,5 +167,5 @@ DED = Cosem(
     lists=(List(5, 0, (Time("full"), Ident((0, 0, 96, 1, 0), "plate", "meter_id", text), *VOLTAGE, *CURRENT, *POWER,
                        *REGISTERS, *REACTIVE_REGISTERS)),))
 
-FAMILIES = (SAGEMCOM_AT, KAIFA_NOE, KAIFA_AT, E450_AT, E450_GRAZ, E450_CH, WIEN, BURGENLAND, AM550_AT, IM350_AT,
-            LJUBLJANA, CELJE, AM550_CH, IE5_HR, DED)
+FAMILIES = (SAGEMCOM_AT, KAIFA_NOE, KAIFA_AT, E450_AT, E450_GRAZ, E450_CH, E450_CY, WIEN, BURGENLAND, AM550_AT,
+            IM350_AT, LJUBLJANA, CELJE, AM550_CH, IE5_HR, DED)

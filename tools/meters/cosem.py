@@ -26,12 +26,13 @@ CLOCK = (0, 0, 1, 0, 0)
 
 
 class Element(NamedTuple):
-    """A row as it is written: OBIS code (six bytes in an octet string, or None), value, scaler and unit, class."""
+    """A row as it is written: OBIS code (an octet string of six bytes), value, scaler and unit, class, attribute."""
 
     code: bytes
     data: bytes
     scale: bytes = None
     kind: int = 1
+    attribute: int = 2
 
 
 def code_of(field, a, b):
@@ -113,20 +114,28 @@ class Fixed:
     data: bytes
     field: str = None
     is_: int = None
+    kind: int = 1
+    attribute: int = 2
 
     def element(self, household, state, reading):
         if self.field:
             reading[self.field] = self.is_
-        return Element(code(*self.groups), self.data)
+        return Element(code(*self.groups), self.data, None, self.kind, self.attribute)
 
 
 @dataclass(frozen=True)
 class Tariff:
-    """The number of the tariff as two octets, as Iskraemeco has it."""
+    """The number of the tariff as two octets, as Iskraemeco has it, or at the end of a text of eight."""
+
+    text: str = ""
 
     def element(self, household, state, reading):
-        reading["tariff"] = household["tariff"]
-        return Element(code(0, 0, 96, 14, 0), octets(household["tariff"].to_bytes(2, "big")))
+        tariff = reading["tariff"] = household["tariff"]
+        if self.text:
+            written = (self.text + str(tariff)).encode().ljust(8, b"\0")
+        else:
+            written = tariff.to_bytes(2, "big")
+        return Element(code(0, 0, 96, 14, 0), octets(written))
 
 
 @dataclass(frozen=True)
@@ -191,28 +200,31 @@ def values(elements):
     return structure([element.data for element in elements])
 
 
-def objects(elements):
+def objects(elements, push=(0, 8, 25, 9, 0), named=True):
     """What a push setup has it send (class 40, Blue Book 4.4.8): first the list of objects, {class, code, attribute,
-    index} each, itself among them; then the attributes in that order, of the list the list, of its name the name."""
-    push = code(0, 8, 25, 9, 0)
+    index} each, itself among them; then the attributes in that order, of the list the list, of its name (where that
+    is asked for) the name."""
+    push = code(*push)
 
     def described_object(kind, name, attribute):
         return structure([u16(kind), name, i8(attribute), u16(0)])
 
-    listed = [described_object(40, push, 2), described_object(40, push, 1)]
-    listed += [described_object(element.kind, element.code, 2) for element in elements]
-    return structure([array(listed), push, *(element.data for element in elements)])
+    listed = [described_object(40, push, 2)] + [described_object(40, push, 1)] * named
+    listed += [described_object(element.kind, element.code, element.attribute) for element in elements]
+    return structure([array(listed), *[push] * named, *(element.data for element in elements)])
 
 
 # families
 
 
 class List(NamedTuple):
-    """Rows that are sent each `period_s`, `offset_s` later. Of two lists that are due the first is sent."""
+    """Rows that are sent each `period_s`, `offset_s` later, in a form of its own if need be. Of two lists that are due
+    the first is sent."""
 
     period_s: int
     offset_s: int
     rows: tuple
+    form: Callable = None
 
 
 @dataclass(frozen=True)
@@ -253,9 +265,9 @@ class Cosem(Family):
 
     def compose(self, household, state):
         reading = {}
-        rows = (self.list_at(household.time) or self.lists[-1]).rows
-        found = [row.element(household, state, reading) for row in rows]
-        body = self.form([element for element in found if element])
+        listed = self.list_at(household.time) or self.lists[-1]
+        found = [row.element(household, state, reading) for row in listed.rows]
+        body = (listed.form or self.form)([element for element in found if element])
         data = self.notification(household, state, body, reading)
         if state.key:
             title = self.title + state.serial.to_bytes(5, "big")
