@@ -47,7 +47,8 @@ for _name in COSEM:
     _family = meters.FAMILIES[_name]
     METERS[_name] = (_name, _family.default_key and KEY, _family.default_auth_key and AUTH_KEY)
 METERS["am550-ch-key"], COSEM["am550-ch-key"] = ("am550-ch", KEY, None), "dlms-hdlc-encrypted"
-UNCHECKED = ("dsmr2", "iec", "iec-c", "tic", "tic-standard")  # telegrams without a checksum, or with one that swapped bytes escape
+# telegrams without a checksum, or with one that swapped bytes escape
+UNCHECKED = ("dsmr2", "iec", "iec-c", "tic", "tic-standard")
 
 
 def thorough(examples):

@@ -45,7 +45,8 @@ class State:
             "kaifa": "69706314%08d" % (number % 10**8), "kaifa_at": "1KFM0200%06d" % (number % 10**6),
             "kaifa_at_device": "KFM1200200%06d" % (number % 10**6), "sagemcom_at": "1782%08d" % (number % 10**8),
             "kelag": "1121%09d" % (number % 10**9), "iskra": "ISK10307%08d" % (number % 10**8),
-            "plate": "%08d" % (number % 10**8), "lgz": "LGZ10207%08d" % (number % 10**8),
+            "linky": "0416%08d" % (number % 10**8), "plate": "%08d" % (number % 10**8),
+            "lgz": "LGZ10207%08d" % (number % 10**8),
         }
 
 

@@ -58,7 +58,7 @@ class P1:
             at = buf.find(b"\n", start, min(end, start + _LONGEST_IDENTIFICATION))
             if at < 0:
                 return 0 if end < start + _LONGEST_IDENTIFICATION else -1
-            if max(buf[start:at]) > 126 or buf.find(b"\t", start, at) > 0:  # France's TIC has "H PLEINE/CREUSE" and tabs
+            if max(buf[start:at]) > 126 or buf.find(b"\t", start, at) > 0:  # France's TIC: "H PLEINE/CREUSE", a tab
                 return -1
             self.sure = True
             self._seen = 4
