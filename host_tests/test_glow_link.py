@@ -98,7 +98,7 @@ def test_home_assistant_hears_of_periods_and_prices(tmp_path):
             listener.publish(TOPIC + "electricitymeter", ELECTRICITY.encode())
             configs = {}
             for name in ("import_wh", "import_day_wh", "import_month_wh", "unit_rate_micro", "standing_charge_micro",
-                         "ch1_gas_volume_l", "ch1_gas_energy_wh"):
+                         "gas_3000123406_volume_l", "gas_3000123406_energy_wh"):
                 configs[name] = json.loads(listener.wait(
                     "homeassistant/sensor/%s/%s/config" % (firmware.identity, name)))
             assert configs["import_day_wh"]["name"] == "Energy import day"

@@ -28,7 +28,7 @@ async def scenario():
         await asyncio.sleep_ms(100)
 '''
 STEADY = METER.replace("LATER", "1000000")
-ENTITIES = set(FIELDS) | {"net_power", "ch1_gas_volume_l", "health_telegram_age_s", "health_crc_errors"}
+ENTITIES = set(FIELDS) | {"net_power", "gas_g_volume_l", "health_telegram_age_s", "health_crc_errors"}
 
 
 def rounds(dongle, count):
@@ -75,8 +75,23 @@ def test_readings_keep_their_pace_meanwhile(tmp_path):
 def test_fields_that_come_later_are_announced_then(tmp_path):
     with Mosquitto(tmp_path) as broker, Listener(broker.port, ["homeassistant/#"]) as listener:
         with Dongle(tmp_path, METER.replace("LATER", "50"), port=broker.port, discovery=True):
-            eventually(lambda: set(announced(listener)) == ENTITIES | {"current_l1_ma", "ch2_water_volume_l"})
+            eventually(lambda: set(announced(listener)) == ENTITIES | {"current_l1_ma", "water_w_volume_l"})
         assert len(listener.messages) == len(ENTITIES) + 2
+
+
+SWAPPING = METER.replace('"id": "g", "volume_l": 5}}}', """"id": "g", "volume_l": 5},
+                               "2": {"channel": 2, "type": "water", "id": "w", "volume_l": 6}}}
+        if count // 10 % 2:
+            devices = reading["devices"]
+            devices["1"], devices["2"] = devices["2"], devices["1"]""").replace("LATER", "1000000")
+
+
+def test_children_that_swap_their_channels_keep_their_entities(tmp_path):
+    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["homeassistant/#"]) as listener:
+        with Dongle(tmp_path, SWAPPING, port=broker.port, discovery=True) as dongle:
+            eventually(lambda: set(announced(listener)) == ENTITIES | {"water_w_volume_l"})
+            rounds(dongle, 25)
+        assert len(listener.messages) == len(ENTITIES) + 1
 
 
 def test_a_restarted_home_assistant_gets_state_and_entities_again(tmp_path):

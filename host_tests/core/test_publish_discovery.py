@@ -79,10 +79,17 @@ def render(template, value_json):
 
     record = Record(value_json)
     guard = None
-    if template.startswith("{% set d = (value_json.devices | default({}))['"):
+    if template.startswith("{% set d = (value_json.devices | default({}))"):
         start, _, template = template.partition(" %}")
-        channel = start.split("'")[1]
-        record = Record(value_json.get("devices", {}).get(channel, {}))
+        devices = value_json.get("devices", {})
+        if "selectattr" in start:
+            head, _, number = start[:start.rindex("'")].rpartition("'")
+            assert head.endswith("(value_json.devices | default({})).values() | selectattr('id', 'defined')"
+                                 " | selectattr('id', 'eq', ")
+            assert start.endswith("') | first | default({})")
+            record = Record(([device for device in devices.values() if device.get("id") == number] + [{}])[0])
+        else:
+            record = Record(devices.get(start.split("'")[1], {}))
     body = template[2:-2].strip()
     value, _, rest = body.partition(" if ")
     condition, _, other = rest.partition(" else ")
@@ -173,6 +180,32 @@ def test_cubic_metres_come_from_litres_and_only_of_the_meter_that_was_announced(
     assert render(template, {"devices": {"1": {"type": "gas", "volume_l": 1234567}}}) == 1234.567
     assert render(template, {"devices": {"1": {"type": "water", "volume_l": 1234567}}}) == ""
     assert render(template, {"devices": {"2": {"type": "gas", "volume_l": 1}}}) == ""
+
+
+def test_a_child_meter_with_a_number_is_followed_from_channel_to_channel():
+    gas = {"type": "gas", "id": "G0039000001", "volume_l": 1500}
+    spare = {"type": "gas", "id": "G0039000002", "volume_l": 9000}
+    announced = set()
+    found = configs({"devices": {"1": gas, "2": spare}}, announced)
+    assert sorted(found) == ["homeassistant/sensor/dongle-1/gas_G0039000001_volume_l/config",
+                             "homeassistant/sensor/dongle-1/gas_G0039000002_volume_l/config"]
+    template = found["homeassistant/sensor/dongle-1/gas_G0039000001_volume_l/config"]["value_template"]
+    other = {"type": "water", "volume_l": 7000}
+    for devices in ({"1": gas, "2": spare}, {"2": gas, "1": spare}, {"4": gas, "1": other}):
+        assert render(template, {"devices": devices}) == 1.5
+        assert list(configs({"devices": devices}, announced)) in ([], [
+            "homeassistant/sensor/dongle-1/ch1_water_volume_l/config"])
+    assert render(template, {"devices": {"1": spare, "2": other}}) == ""
+    # the same number on a meter of another kind is a mistake of somebody's
+    assert render(template, {"devices": {"1": dict(gas, type="water")}}) == ""
+
+
+def test_a_number_that_cannot_stand_in_an_id_leaves_the_child_to_its_channel():
+    for number in ("", "a b", "x'y", "7" * 35, "\xe4"):
+        device = {"type": "gas", "id": number, "volume_l": 1}
+        assert list(configs({"devices": {"1": device}})) == ["homeassistant/sensor/dongle-1/ch1_gas_volume_l/config"]
+    assert list(configs({"devices": {"1": {"type": "gas", "id": "7" * 34, "volume_l": 1}}})) == [
+        "homeassistant/sensor/dongle-1/gas_%s_volume_l/config" % ("7" * 34)]
 
 
 def test_an_unknown_kind_of_child_is_not_announced():

@@ -7,7 +7,7 @@ that send some fields once an hour keep their last value.
 `about` is (prefix, device id, base topic, version, seconds to expire).
 """
 
-from wattport.publish.payload import child_id, encode, safe_id
+from wattport.publish.payload import child_id, child_number, encode, safe_id
 
 # ending, divisor, unit, device class, state class (m: measurement, t: total_increasing), decimals
 _ENDINGS = (
@@ -181,11 +181,17 @@ def _of_child(about, channel, device, announced, model):
             name += " volume" if value == "volume_l" else " energy"
         elif kind == "gas" and value == "energy_wh":  # beside its volume
             name += " energy"
-        channel = safe_id(str(channel))
+        place = child_number(device)
+        template = "{% set d = (value_json.devices | default({}))"
+        if place:  # wherever it hangs: channels swap
+            template += ".values() | selectattr('id', 'defined') | selectattr('id', 'eq', '%s') | first" % place
+        else:
+            place = safe_id(str(channel))
+            template += "['%s']" % place
+            place = "channel " + place
         # a meter of another kind on this channel, later, must not count as this one
-        template = "{%% set d = (value_json.devices | default({}))['%s'] | default({}) %%}" % channel
-        template += _template("d." + value, row, " and d.type == '%s'" % kind)
-        yield _config(about, entity, "%s, channel %s" % (name, channel), row, template, "/reading", model)
+        template += " | default({}) %}" + _template("d." + value, row, " and d.type == '%s'" % kind)
+        yield _config(about, entity, "%s, %s" % (name, place), row, template, "/reading", model)
 
 
 def of_health(about, health, announced):

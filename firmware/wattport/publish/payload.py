@@ -7,6 +7,7 @@ from micropython import const
 
 _ID_LIMIT = const(64)
 _TOPIC_LIMIT = const(128)
+_NUMBER_LIMIT = const(34)  # of a child meter's number: 17 characters, should they be spelled in hex
 
 
 def encode(value):
@@ -33,6 +34,15 @@ def safe_topic(text, default):
     return text[:_TOPIC_LIMIT] or default
 
 
+def child_number(device):
+    """A child meter's own number where it can stand in an id; else "": then its channel has to do."""
+    number = device.get("id", "")
+    return number if 0 < len(number) <= _NUMBER_LIMIT and safe_id(number) == number else ""
+
+
 def child_id(channel, device, value):
-    """What tells a child meter's quantity from every other: channel, type and quantity."""
+    """What tells a child meter's quantity from every other: its number, which stays when channels swap, and type."""
+    number = child_number(device)
+    if number:
+        return "%s_%s_%s" % (safe_id(device.get("type", "")), number, value)
     return safe_id("ch%s_%s_%s" % (channel, device.get("type", ""), value))
