@@ -47,7 +47,8 @@ def dsmr5(tmp_path):
 FAMILIES = {"dsmr5": "dsmr5", "dsmr4": "dsmr4", "dsmr2": "dsmr2", "be": "dsmr-be", "se": "dsmr-se",
             "lu": "dsmr-lu-encrypted", "lu-auth": "dsmr-lu-encrypted", "kamstrup": "dlms-hdlc",
             "kamstrup-dk": "dlms-hdlc-encrypted", "sml": "sml", "sml3": "sml", "hu": "dsmr-hu", "lt": "dsmr-lt",
-            "iec": "iec62056-21", "iec-c": "iec62056-21", "ch": "dsmr5", "pl": "dsmr-pl-encrypted", **COSEM}
+            "iec": "iec62056-21", "iec-c": "iec62056-21", "ch": "dsmr5", "pl": "dsmr-pl-encrypted",
+            "tic": "tic", "tic-standard": "tic", **COSEM}
 
 
 @pytest.mark.parametrize("name", METERS)
