@@ -147,5 +147,5 @@ class Bench:
                 self.meter.flush()
             if until(self):
                 return (self.now - began) / SECOND
-            self.wave.forget(self.now - SECOND // 2)
+            self.wave.forget(min(self.now - SECOND // 50, self.receiver.place()))
         return None

@@ -27,6 +27,7 @@ SIM = ROOT / "tools" / "sim"
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
 HEAP = {"micropython32": "136k", "micropython": "400k"}
+HEAP_WITH_LINE = {"micropython32": "168k", "micropython": "464k"}  # a simulated line lies in there too
 
 
 class DongleError(Exception):
@@ -65,7 +66,7 @@ def prepare(state, settings=None, mqtt=None, http=None):
 
 def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None):
     """(command, environment) that runs the firmware with `state` as the working directory."""
-    words, environment = micropython(runtime, extra_path=[SIM], heap=heap or HEAP[runtime])
+    words, environment = micropython(runtime, extra_path=[SIM], heap=heap or (HEAP_WITH_LINE if line else HEAP)[runtime])
     if program:
         words[0] = str(program)
     environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "")

@@ -206,7 +206,7 @@ class _Line:
         self._pass()
         for _, byte in self._receiver.receive(self._now):
             self._arrived.append(byte)
-        self._wave.forget(self._now - 500000)
+        self._wave.forget(self._receiver.place())
         size = min(len(buf), len(self._arrived))
         buf[:size] = self._arrived[:size]
         self._arrived = self._arrived[size:]

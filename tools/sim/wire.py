@@ -104,6 +104,10 @@ class Receiver:
         if not self._at(time):
             self._start = time
 
+    def place(self):
+        """Whatever lies before this time is not looked at any more."""
+        return self._time if self._start is None else self._start - 1
+
     def _at(self, time):
         return self._wave.at(time) ^ self._wrong
 

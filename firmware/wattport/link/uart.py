@@ -52,7 +52,8 @@ class Line:
         request = getattr(board, "REQUEST", None)
         if request is not None:  # a P1 meter sends while its data request is active (P1 companion standard 5.0.2, 5.4)
             self._request = machine.Pin(request, machine.Pin.OUT, value=getattr(board, "REQUEST_ACTIVE", 1))
-        if settings["baud"]:
+        self._automatic = not settings["baud"]
+        if not self._automatic:
             self.found = True
             self._set(settings["baud"], settings["format"], settings["invert"])
         else:
@@ -153,7 +154,6 @@ class Line:
 
     async def run(self):
         buf, uart = self._buf, self._uart
-        automatic = not self.found
         looked = heard = watched = time.ticks_ms()
         while True:
             size = uart.readinto(buf)
@@ -177,7 +177,7 @@ class Line:
                 self._uart.init(**self._options())
             if self._detector:
                 self._detect(size or 0, gap)
-            elif automatic and time.ticks_diff(now, watched) >= _SECOND_MS:
+            elif self._automatic and time.ticks_diff(now, watched) >= _SECOND_MS:
                 watched = now
                 self._watch()
             await asyncio.sleep_ms(0 if size == _CHUNK else _LOOK_MS)  # 0: more is waiting; others get their turn
