@@ -159,7 +159,8 @@ def test_a_meter_that_another_one_takes_the_place_of_is_found_again(chip, tmp_pa
     chip.plug(sender_of("dsmr5"))
     line = chip.line()
     chip.run(line, 20)
-    assert line.text == "115200 8N1 inverted" and (tmp_path / "line.txt").read_text().startswith("115200 8N1 inverted P1")
+    assert line.text == "115200 8N1 inverted"
+    assert (tmp_path / "line.txt").read_text().startswith("115200 8N1 inverted P1")
     chip.plug(Silence())
     chip.run(line, 1000)
     assert line.found

@@ -66,7 +66,8 @@ def prepare(state, settings=None, mqtt=None, http=None):
 
 def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None):
     """(command, environment) that runs the firmware with `state` as the working directory."""
-    words, environment = micropython(runtime, extra_path=[SIM], heap=heap or (HEAP_WITH_LINE if line else HEAP)[runtime])
+    heap = heap or (HEAP_WITH_LINE if line else HEAP)[runtime]
+    words, environment = micropython(runtime, extra_path=[SIM], heap=heap)
     if program:
         words[0] = str(program)
     environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "")
