@@ -21,10 +21,8 @@ from wattport.reading import settle
 _MOST_LINES = const(160)
 _LONGEST_NUMBER = const(24)
 _LONGEST_KEPT = const(768)  # of a line that does not change: a text message of 2 KB is not worth its heap
-_MOST_WH = const(99999999999)  # no register has more than eight digits of kWh
 _DAY_S = const(86400)
 _MARKS = ("dsmr-be", "dsmr-hu", "dsmr-lt")
-_POWERS = ("w", "l1_w", "l2_w", "l3_w")
 
 
 class P1Decoder:
@@ -48,8 +46,10 @@ class P1Decoder:
         texts, tails, names, values = self._texts, self._tails, self._names, self._values
         at = body = self._identification(buf, start, end, reading)
         k = 0
+        known = False  # the line before is one that is remembered
         while at < end:
             if k < len(texts) and buf.startswith(texts[k], at):
+                known = True
                 value = values[k]
                 tail = tails[k]
                 if tail:
@@ -73,6 +73,15 @@ class P1Decoder:
                     continue
                 if first == 33:  # "!"
                     break
+                if first == 40 and known:  # "(": this time there is more of that line, so it is read anew, and all else
+                    texts[k - 1] += b"\x00"
+                    reading.clear()
+                    devices.clear()
+                    at = self._identification(buf, start, end, reading)
+                    k = 0
+                    known = False
+                    continue
+                known = False
                 stop = end_of_line(buf, at, end)
                 place = self._changed(buf, at, stop, k, strict)
                 at = stop
@@ -90,9 +99,10 @@ class P1Decoder:
                 devices.setdefault(name, {}).update(value)
             else:
                 reading[name] = value
-        self._finish(reading, devices, strict)
+        self._finish(reading, devices)
         if not self.family:
-            self._name_old(reading, buf, body, end, strict)
+            from wattport.decode import p1short
+            self.family = p1short.family_of(reading, buf, body, end, strict)
         settle(reading)
         return reading
 
@@ -161,7 +171,7 @@ class P1Decoder:
         texts[place] = text or bytes(buf[at:stop])
         return place
 
-    def _finish(self, reading, devices, strict):
+    def _finish(self, reading, devices):
         """Name the family if its lines tell it, and leave out what cannot be."""
         version = reading.pop("version", "")
         self.family = "dsmr5" if version >= "50" else "dsmr4" if version else ""
@@ -182,20 +192,3 @@ class P1Decoder:
             reading["devices"] = devices
         if len(reading) < 2:
             raise MeterError("malformed", "nothing known is in the telegram")
-        if strict:
-            for name in reading:
-                if name.endswith("_wh") and not 0 <= reading[name] <= _MOST_WH:
-                    raise MeterError("malformed", "%s is no register" % name)
-
-    def _name_old(self, reading, buf, at, end, strict):
-        """The family of a telegram that names none. Read-outs of optical heads leave A-B out, or write out group F;
-        they have one power with a sign in 1.7.0."""
-        long = buf.find(b"-0:", at, end) >= 0 or buf.find(b"-1:", at, end) >= 0
-        if long and buf.find(b"*255(", at, end) < 0 and buf.find(b"\x02", at, end) < 0:
-            self.family = "dsmr2" if strict else "dsmr-se"
-            return
-        self.family = "iec62056-21"
-        for line in _POWERS:
-            power = "power_import_" + line
-            if power in reading and "power_export_" + line not in reading:
-                reading["net_" + line] = reading.pop(power)

@@ -147,16 +147,6 @@ def scale_of(name, buf, at, end):
     return None
 
 
-def _worded(name, buf, at, end):
-    """A tariff or a breaker's state in words, as Hungary's Wasion has it; None when it is another one."""
-    text = bytes(buf[at:end])
-    if name == "tariff" and text.startswith(b"TARIFF "):
-        return number(text, 7, len(text), 0)
-    if name == "breaker":
-        return {b"ON": 1, b"OFF": 0}.get(text)
-    return None
-
-
 def _two(buf, at):
     tens, ones = buf[at] - 48, buf[at + 1] - 48
     if not (0 <= tens <= 9 and 0 <= ones <= 9):
@@ -212,7 +202,12 @@ def read(what, name, buf, bracket, end, zone):
         return None
     if what == VALUE:
         scale = scale_of(name, buf, at, stop)
-        return number(buf, at, scale[0], scale[1]) if scale else _worded(name, buf, at, stop)
+        if scale:
+            return number(buf, at, scale[0], scale[1])
+        if name != "tariff" and name != "breaker":
+            return None
+        from wattport.decode import p1short
+        return p1short.worded(name, buf, at, stop)
     if what == MARK:
         return 1
     if what == WORD:
