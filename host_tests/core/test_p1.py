@@ -504,3 +504,21 @@ def test_every_code_of_a_telegram_can_be_listed():
         "1-0:1.8.1": [1234567, -3, "kWh"], "0-0:96.14.0": [2, 0, ""], "0-0:1.0.0": "230615120000S",
         "0-0:96.1.1": "4B41", "1-0:99.9.9": [-15, -1, "X"], "0-1:24.2.1": ["230615115500S", [12345, -3, "m3"]],
         "0-0:96.13.0": "", "0-0:1.1.1": "\\x"}, found
+
+
+def test_a_line_that_goes_on_where_it_once_ended_is_read_as_a_whole():
+    reader = Reader()
+    peaks = "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(230201000000W)(230117224500W)(04.329*kW)"
+    whole = STAMP, peaks + "(230301000000W)(230202001500W)(04.529*kW)", "1-0:1.7.0(00.001*kW)"
+    expected = reader(*whole)
+    assert len(expected["peak_history"]) == 2
+    broken = telegram(STAMP, peaks + "\xff", "1-0:1.7.0(00.001*kW)").replace(b"\xc3\xbf", b"\xa8")
+    assert len(Reader().raw(broken)["peak_history"]) == 1
+    for _ in range(2):
+        reader.raw(broken)
+    for _ in range(2):
+        assert reader(*whole) == expected
+    folded = STAMP, peaks + "\r\n(230301000000W)(230202001500W)(04.529*kW)", "1-0:1.7.0(00.001*kW)"
+    for lines in ((STAMP, peaks, "1-0:1.7.0(00.001*kW)"), folded, whole):
+        for _ in range(2):
+            assert reader(*lines) == read(*lines)

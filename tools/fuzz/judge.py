@@ -329,6 +329,8 @@ class Judge:
     def _unsealed(self, data, checked):
         if not self._key:
             found = ber(data, 10)  # whoever has opened it left the envelope as it was
+            if not found:
+                raise Finding("what is no envelope was opened: %s" % data.hex())
             size, at = found
             return data[at + 5:at + size], checked
         found = unsealed(data, self._key, self._auth_key)
