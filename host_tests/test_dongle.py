@@ -45,13 +45,18 @@ def test_a_telegram_on_the_wire_comes_back_from_the_broker_as_a_reading(tmp_path
     with start as host, Listener(host.port) as listener, Wire() as wire:
         with Firmware(tmp_path, wire.uart, settings_for(host.port, **({"key": key} if key else {}))) as firmware:
             listener.wait(firmware.topic("state"), lambda text: text == b"online")
+            sent = 3
+            if family == "dsmr2":  # no checksum: the registers of the first wait for the second
+                wire.send(meter.next()[0])
+                sent += 1
             for _ in range(3):
                 telegram, expected = meter.next()
                 wire.send(telegram)
                 reading_at(listener, firmware, expected)
             assert telegram.startswith(listener.payloads(firmware.topic("raw"))[-1])
-            health = health_of(listener, firmware, lambda health: health["telegrams"] == 3)
+            health = health_of(listener, firmware, lambda health: health["telegrams"] == sent)
             assert not any(health["errors"].values())
+            assert health["held"] == health["dropped"] == health["swaps"] == 0
             assert health["meter"] == "ok" and health["telegram_age_s"] < 60
             assert not firmware.logged("error")
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import time
 from binascii import hexlify, unhexlify
 
 import board
@@ -26,6 +27,13 @@ _ADVICE = {
     "wrong_key": "check meter.key and meter.auth_key",
     "checksum": "check the wiring and the line settings",
 }
+_UNCHECKED = ("dsmr2", "iec62056-21")  # no checksum protects them, or a weak one
+# what the guard found, and its words; "dropped" is what follows "held", and only counted
+_ODD = {
+    "held": "the registers fell, or rose faster than meter.limit_w allows: held back until the next telegram",
+    "swap": "the registers go on from other values: another meter, or one that was reset",
+    "power": "a power above meter.limit_w was left out; set it higher if the connection allows more",
+}
 
 
 class App:
@@ -41,6 +49,10 @@ class App:
         self._meter, self._line = self._port_parts(document) if meter["source"] == "port" else self._other(document)
         self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
                               machine.reset_cause())
+        self._guard = None
+        if meter["limit_w"]:
+            from wattport.plausible import Guard
+            self._guard = self._health.guard = Guard(meter["limit_w"])
         led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
         self._led = Led(led, self._health.led_state)
         self._broker = document["mqtt"]["host"]
@@ -93,6 +105,10 @@ class App:
         return source, source
 
     def _reading(self, reading, family):
+        if self._guard:
+            self._guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
+            if self._guard.news in _ODD:  # alerts will begin here
+                self._log.limited(self._guard.news, "warning", _ODD[self._guard.news])
         self._publisher.reading(reading)
         if self._web:
             self._web.reading(reading)

@@ -24,7 +24,6 @@ _CHILD_RATES = {"volume_l": 40000, "energy_wh": 500000, "energy_kj": 1800000}
 _CHILD_SLACK_S = const(3600)  # they tell of the last hour, once in the next
 _CHILDREN = const(8)
 _TURN = const(100000000)  # behind eight digits of Wh, or litres, a meter starts again; others have nine
-_KWH = const(1000)
 _TICKS = const(0x3FFFFFFF)
 _UNSET = const(0x3FFFFFFF)  # Wh: a gigawatt hour; a start with more, all bits set say, is asked for twice
 
@@ -36,6 +35,14 @@ def _is_register(name):
 
 def _is_power(name):
     return (name.endswith("_w") or name.endswith("_var") or name.endswith("_va")) and name != "limiter_w"
+
+
+def _step(value, last):
+    """The smallest rise that a meter with these two values shows: some count in 10 Wh, some in kWh."""
+    for step in (1000, 100, 10):
+        if value % step == last % step == 0:
+            return step
+    return 1
 
 
 class _Series:
@@ -53,7 +60,6 @@ class _Series:
         self._at = {}  # name → when that was
         self._before = {}  # believed before the last
         self._before_s = self._last_s = self._held_s = 0
-        self._step = _KWH  # the smallest difference it shows: some count in 10 Wh, some in kWh
         self._held = {}
         self._told = {}  # what was told and is more than what is believed now
 
@@ -76,10 +82,9 @@ class _Series:
             if self._held:
                 self._held.clear()
                 guard.note("dropped")
-        elif self._held and own_id == self._held_id and (most or moved or not self._last) and \
-                self._follows(self._held, self._held_s, values, names, now_s, not checked, False):
-            self._believe_held(now_s)
-        else:
+        elif not (self._held and own_id == self._held_id
+                  and self._follows(self._held, self._held_s, values, names, now_s, not checked, False)
+                  and self._believe_held(now_s, most or moved)):
             self._hold(values, names, now_s, own_id)
             return
         if own_id is not None:
@@ -95,7 +100,6 @@ class _Series:
             if last is None:
                 last = value
             turned = turned or value < last
-            self._look_at_the_step(value)
             self._before[name], self._last[name] = last, value
         if turned:
             self._told.clear()
@@ -122,12 +126,12 @@ class _Series:
                 rise += _TURN if last < _TURN else 10 * _TURN
             rate = _CHILD_RATES[name] if self._child else self._limit_w
             seconds = now_s - (self._at[name] if since_s is None else since_s)
-            if not 0 <= rise <= rate * seconds // 3600 + self._step:
+            if not 0 <= rise <= rate * seconds // 3600 + _step(value, last):
                 return False
         return True
 
-    def _believe_held(self, now_s):
-        """The held ones were right: what were those that did not fit?"""
+    def _believe_held(self, now_s, may_start):
+        """The held ones were right: what were those that did not fit? False when that takes a start that may not be."""
         held, guard = self._held, self._guard
         if self._last and not self._follows(self._last, None, held, held, now_s, False, False):
             if self._follows(self._before, self._before_s, held, held, now_s, False, False):
@@ -136,24 +140,21 @@ class _Series:
                     if held[name] < last:
                         self._told[name] = max(last, self._told.get(name, 0))
                 guard.note("dropped")
+            elif not may_start:
+                return False
             else:
                 self._begin()
                 guard.note("swap")
         self._last.update(held)
         for name in held:
             self._at[name] = self._held_s
-            self._look_at_the_step(held[name])
         self._last_s = self._held_s
         held.clear()
-
-    def _look_at_the_step(self, value):
-        while value % self._step:
-            self._step //= 10
+        return True
 
     def _begin(self):
         for series in (self._last, self._at, self._before, self._told):
             series.clear()
-        self._step = _KWH
 
     def _hold(self, values, names, now_s, own_id):
         if self._held:

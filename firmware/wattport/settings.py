@@ -73,6 +73,7 @@ SCHEMA = {
         "key": ("", _KEY),
         "auth_key": ("", _KEY),
         "profile": ({}, (_is_profile, "a profile, or {}")),
+        "limit_w": (80000, _whole(0, 10000000)),
         "source": ("port", _one_of("port", "pulse", "glow")),
         "pulses_per_kwh": (1000, _whole(1, 100000)),
         "start_wh": (0, _whole(0, 99999999999)),
