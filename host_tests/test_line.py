@@ -136,7 +136,7 @@ def test_what_was_found_is_kept_told_and_the_detector_is_let_go(chip, tmp_path):
     assert (tmp_path / "line.txt").read_text() == "2400 8E1 plain HDLC\n"
     assert not (tmp_path / "line.new").exists()
     assert "the meter's line is 2400 8E1, HDLC" in chip.log
-    assert "wattport.link.detect" not in sys.modules
+    assert "wattport.link.detect" not in sys.modules and "wattport.link.search" not in sys.modules
     count = len(chip.opened)
     chip.run(line, 600)
     assert len(chip.readings) > 50
@@ -169,7 +169,7 @@ def test_a_meter_that_another_one_takes_the_place_of_is_found_again(chip, tmp_pa
     seconds = chip.run(line, 400, lambda: len(chip.readings) > before)
     assert seconds < 120 + 60, chip.opened
     assert line.text == "2400 8E1" and chip.renewed == 1
-    assert any("no longer 115200 8N1 inverted" in text for text in chip.log)
+    assert any("no longer 115200 8N1," in text for text in chip.log)
     chip.run(line, 30)
     assert (tmp_path / "line.txt").read_text() == "2400 8E1 plain HDLC\n"
 
