@@ -60,6 +60,7 @@ class Meter:
         self._profile = profile
         self._decryptor = self._inner = self._blocks = None
         self.decoders = {}  # first byte of a payload → what decodes it; tools put in their own
+        self._garbage = 0
         self._clear = False  # the last telegram came in the clear
         self.protocol = ""
         self.answer = b""
@@ -89,9 +90,14 @@ class Meter:
             size += parts.pending
         return size
 
-    def flush(self, last=False):
-        """The line has gone silent, or `last`: it has ended. What is half is not going to be whole."""
+    def flush(self, last=False, keep=False):
+        """The line has gone silent, or `last`: it has ended. What is half is not going to be whole; with `keep`, parts
+        of a telegram that came in whole frames wait on."""
         self._framer.flush(last)
+        if not keep:
+            self._drop()
+
+    def _drop(self):
         for parts in self._parts:
             parts.drop()
             self._mourn(parts)
@@ -109,6 +115,10 @@ class Meter:
         return TEXTS[code]
 
     def _error(self, error, buf, start, end):
+        self._tell(error, buf, start, end)
+        self._drop()  # parts belong together only when nothing went wrong in between: HDLC does not even number them
+
+    def _tell(self, error, buf, start, end):
         self.counters.errors[error.kind] += 1
         self._on_error(error, memoryview(buf)[start:end])
 
@@ -117,11 +127,14 @@ class Meter:
         lost = parts.lost
         if lost is not None:
             parts.lost = None
-            self._error(MeterError("truncated", "the last parts of a telegram are missing"), lost, 0, len(lost))
+            self._tell(MeterError("truncated", "the last parts of a telegram are missing"), lost, 0, len(lost))
 
     def _frame(self, protocol, buf, start, end):
         if self._on_frame:
             self._on_frame(bytes(memoryview(buf)[start:end]))
+        if self._framer.garbage != self._garbage:
+            self._garbage = self._framer.garbage
+            self._drop()
         self.counters.frames += 1
         self.protocol = protocol.name
         family, text_family = protocol.family, ""

@@ -115,6 +115,30 @@ def test_a_part_that_comes_twice_or_late_breaks_its_telegram_and_no_other():
             assert heard.watts == [7] and set(heard.errors) == {"truncated"}, (family, order, heard.errors)
 
 
+def test_parts_of_two_telegrams_are_never_put_together():
+    # the end of one is broken, the start of the next too
+    for family, first in wrapped(notification(7)):
+        for _, second in [case for case in wrapped(notification(8)) if case[0] == family]:
+            for damage in (1, 10, -2):
+                bad = bytearray(first[-1])
+                bad[damage] ^= 1
+                start = bytearray(second[0])
+                start[damage] ^= 1
+                heard = Heard().feed(b"".join(first[:-1]) + bytes(bad) + bytes(start) + b"".join(second[1:])).flush()
+                assert heard.watts == [] and heard.errors, (family, damage)
+    parts = segments(notification(7), 20)
+    heard = Heard().feed(parts[0] + b"\x55" * 9 + parts[-1]).flush()
+    assert heard.watts == [] and "truncated" in heard.errors
+
+
+def test_parts_may_be_kept_over_a_silence():
+    for family, parts in wrapped(notification(7)):
+        heard = Heard().feed(b"".join(parts[:-1]))
+        heard.meter.flush(False, True)
+        assert not heard.errors
+        assert heard.feed(parts[-1]).watts == [7] and not heard.errors, family
+
+
 def test_parts_that_never_end_are_bounded():
     for parts in ([segment(LLC + bytes(200), True)] + [segment(bytes(200), True)] * 60,
                   mbus_frames(bytes(250 * 16), 250)[:-1] * 5, [llc(part) for part in blocks(bytes(60000), 1000)[:-1]]):

@@ -243,7 +243,9 @@ class CosemDecoder:
             elif name == "time":
                 stamp = value[0]
             elif name == "tariff":
-                reading[name] = _number(buf, value)
+                value = _number(buf, value)
+                if value is not None:
+                    reading[name] = value
             elif isinstance(value, tuple):
                 value = text_of(buf, value[0], value[1], True)
                 if value:
@@ -271,10 +273,14 @@ class CosemDecoder:
 
 
 def _number(buf, value):
-    """An integer, or one that is written in octets: 00 02 is 2."""
-    if isinstance(value, tuple):
-        return int.from_bytes(bytes(buf[value[0]:min(value[1], value[0] + 4)]), "big")
-    return value
+    """An integer, or one that is written in octets, 00 02, or in a text, RATE2; None when there is none."""
+    if not isinstance(value, tuple):
+        return value
+    octets = bytes(buf[value[0]:value[1]]).strip(b"\x00")
+    if len(octets) == 1 and octets[0] < 32:
+        return octets[0]
+    digits = bytes([octet for octet in octets if 48 <= octet < 58])
+    return int(digits) if 0 < len(digits) < 4 else None
 
 
 def _divided(value, divisor):

@@ -20,6 +20,7 @@ RX_BUFFER = const(4096)
 _CHUNK = const(512)
 _LOOK_MS = const(10)
 _SILENCE_MS = const(500)  # no meter pauses that long inside of a frame
+_PARTS_MS = const(4000)  # nor that long between the frames of a telegram: an E450 waits 3 s before its last block
 _PAUSE_MS = const(100)
 _SECOND_MS = const(1000)
 # a meter that sends once a minute has lost two telegrams then; the one that was swapped has been away for longer
@@ -119,7 +120,7 @@ class Line:
                     uart.write(self.meter.answer)
                     self.meter.answer = b""
             elif self.meter.pending and time.ticks_diff(now, heard) > _SILENCE_MS:
-                self.meter.flush()
+                self.meter.flush(False, time.ticks_diff(now, heard) < _PARTS_MS)
             elif self.found and not self._fine and time.ticks_diff(now, heard) > _PAUSE_MS:
                 self._fine = True
                 self._uart.init(**self._options())
