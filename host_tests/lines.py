@@ -25,13 +25,14 @@ def usual_line(family):
 
 class Sender:
     """Telegrams of one family from a random place inside of the first on, each `period_s` seconds or as often as the
-    line lets it; with `noise` also what a bad cable adds in the pauses."""
+    line lets it; with `noise` also what a bad cable adds in the pauses. `endless`: without any."""
 
-    def __init__(self, telegrams, baud, form, period_s, seed=1, noise=False):
+    def __init__(self, telegrams, baud, form, period_s, seed=1, noise=False, endless=False):
         self.chance = random.Random("%s %s %s" % (seed, baud, form))
         self.telegrams = telegrams
         self.baud, self.form = baud, form
         self.noise = noise
+        self.endless = endless
         size = max(map(len, telegrams))
         self.lasts = size * len(bits_of(0, form)) * SECOND // baud
         self.period = max(period_s * SECOND, self.lasts + SECOND)
@@ -40,7 +41,14 @@ class Sender:
     def start(self, wave, now):
         data = self.telegrams[0]
         wave.add(data[self.chance.randrange(len(data)):], now, self.baud, self.form)
-        self.due = wave.end + self.chance.randrange(self.period - self.lasts)
+        if self.endless:
+            self.due = wave.end + self._breath()
+        else:
+            self.due = wave.end + self.chance.randrange(self.period - self.lasts)
+
+    def _breath(self):
+        """From a frame of France's TIC to the next (Enedis-NOI-CPT_54E): 16.7 to 33.4 ms."""
+        return SECOND * self.chance.randint(17, 33) // 1000
 
     def run(self, wave, until):
         """Let the wave be known up to a time."""
@@ -53,7 +61,10 @@ class Sender:
             self.count += 1
             data = self.telegrams[self.count % len(self.telegrams)]
             wave.add(data, self.due, self.baud, self.form)
-            self.due = max(self.due + self.period, wave.end + SECOND // 20)
+            if self.endless:
+                self.due = wave.end + self._breath()
+            else:
+                self.due = max(self.due + self.period, wave.end + SECOND // 20)
 
 
 class Noise:

@@ -87,6 +87,24 @@ def test_every_line_is_found_by_the_text_of_a_meter(baud, form, inverted):
         check("dsmr2", baud, form, inverted, 7, True, resync)
 
 
+@pytest.mark.parametrize("family", ["tic", "tic-standard"])
+@pytest.mark.parametrize("phases", [1, 3])
+@pytest.mark.parametrize("resync", RESYNC)
+def test_a_meter_that_never_pauses_is_found_although_its_line_never_rests(family, phases, resync):
+    meter = meters.make(family, seed=3, start=1760000000, phases=phases)
+    telegrams = [meter.next()[0] for _ in range(4)]
+    baud, form = usual_line(family)
+    for seed in range(6):
+        inverted = bool(seed & 1)
+        sender = Sender(telegrams, baud, form, 0, seed, endless=True)
+        bench = Bench(sender, inverted, resync=resync, seed=seed, pin=seed < 4)
+        seconds = bench.run(2 * BOUND_S)
+        assert seconds is not None and seconds <= BOUND_S, bench.settings
+        assert (bench.line[0], bench.line[2]) == (baud, inverted), bench.settings
+        bench.run(10, lambda bench: False)
+        assert bench.readings.count("tic") >= 3
+
+
 def test_a_meter_without_its_key_is_found():
     for family in ("lu", "kamstrup"):
         seconds, bound_s, bench = converge(family, *usual_line(family), True, 2, True, "edge")

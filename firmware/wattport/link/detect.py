@@ -7,11 +7,13 @@ sender's baud, for a character has 1.2 to 4 falling edges whatever it carries:
 
     9600 baud 1150 to 3840     2400 baud 260 to 960     300 baud 32 to 120
 
+1200 baud are between the last two: France's TIC alone, text with 250 to 350.
 Then the formats are tried at that baud, the usual one first. 7E1 is no guess: received as 8N1 it is text with even
 parity in the top bit. The proof is always a whole frame; `look` is told how many there have been.
 
 A setting is given up for a burst of bytes that was heard from its start and held no frame. Silence gives up nothing.
-Inversion shows on the pin: a line at rest is high, unless it is inverted.
+Inversion shows on the pin: a line at rest is high, unless it is inverted. TIC never rests: of a line without a pause
+both are tried.
 """
 
 from micropython import const
@@ -21,6 +23,8 @@ _PAUSE_MS = const(200)  # ends a burst: six characters of 300 baud
 _TELLING = const(24)  # bytes: the shortest list of a meter has 41
 _BREAKS = const(48)  # of the same list, sent slower
 _ENDLESS = const(4096)  # bytes without a pause: longer than any telegram
+_LASTING_MS = const(6000)  # so is this, two telegrams of TIC with three phases; twice of it at 2400 baud
+_TIC_RATE = const(420)
 _LOOK_MS = const(10)  # between two looks, mostly
 _STALL_MS = const(30)
 _WINDOW_MS = const(250)  # for counting a rate, long beside that
@@ -28,6 +32,7 @@ _PATIENCE_MS = const(6000)  # a noise is no burst of the meter's: two are needed
 _SCRAPS_MS = const(12000)  # longer than the interval between two telegrams
 _REST_LOOKS = const(25)  # a quarter of a second at one level: no character lasts that long
 _TEXT = const(32)  # characters of text in a row are no chance
+_CONTROLS = b"\r\n\t\x02\x03"
 _MOST_MS = const(1 << 20)
 
 
@@ -41,6 +46,7 @@ class Detector:
         self._frames = frames
         self._rounds = 0
         self._wrong = 0  # looks in a row at a line that rests at the wrong level
+        self._pauses = False
         self.found = False
         self.invert = first[2]
         self._go(first[0], first[1], [])
@@ -58,14 +64,18 @@ class Detector:
         if size:
             self._wrong = 0
             return self._hear(buf, size, gap_ms)
-        if self._quiet_ms >= _PAUSE_MS and self._end_burst():
-            return True
+        if self._quiet_ms >= _PAUSE_MS:
+            self._pauses = True
+            self._lasted_ms = 0
+            if self._end_burst():
+                return True
         if level is None or bool(level) != self.invert:
             self._wrong = 0
             return False
         self._wrong += 1
         if self._wrong < _REST_LOOKS:
             return False
+        self._pauses = True
         self.invert = not self.invert
         heard = self._rounds and self.baud != _FASTEST  # a sender of this baud
         self._rounds = 0
@@ -74,6 +84,8 @@ class Detector:
 
     def _formats(self, baud):
         """What to try when a sender of this baud has been heard. When that has failed twice it may be another one."""
+        if baud == 1200:
+            return [(baud, "7E1")]
         self._rounds += 1
         if self._rounds % 3 == 0:
             baud = 2400 if baud != 2400 else 9600 if self._rounds & 1 else 300
@@ -87,7 +99,7 @@ class Detector:
         self._is_text = False
         self._even = self._tops = self._plain = 0  # lengths of runs: even parity, top bits in there, plain text
         self._whole = False  # the burst was heard from its start
-        self._quiet_ms = 0
+        self._quiet_ms = self._lasted_ms = 0
         self._start_burst()
 
     def _start_burst(self):
@@ -104,6 +116,8 @@ class Detector:
             if self._counted_ms >= _WINDOW_MS:
                 self._peak = max(self._peak, self._counted * 1000 // self._counted_ms)
                 self._counted = self._counted_ms = 0
+        if self._size:
+            self._lasted_ms += self._quiet_ms
         self._quiet_ms = 0
         self._size += size
         self._zeros += buf.count(b"\x00", 0, size)
@@ -113,6 +127,8 @@ class Detector:
             return True
         if self._peak and self._is_slower():
             return True
+        if self._lasted_ms >= (2 * _LASTING_MS if self.baud == 2400 else _LASTING_MS) and self.baud != 300:
+            return self._give_up()
         return self._size >= _ENDLESS and self._end_burst()
 
     def _read(self, buf, size):
@@ -120,7 +136,7 @@ class Detector:
         for i in range(size):
             byte = buf[i]
             low = byte & 0x7F
-            if not (32 <= low < 127 or low == 13 or low == 10):
+            if not 32 <= low < 127 and low not in _CONTROLS:
                 self._even = self._tops = self._plain = 0
                 continue
             if 0x6996 >> ((byte ^ byte >> 4) & 15) & 1:
@@ -141,7 +157,10 @@ class Detector:
             if self._counted_ms < 2 * _LOOK_MS and self._stalled and not self._failed:
                 return False  # the next one will tell
             rate = self._counted * 1000 // self._counted_ms if self._counted_ms >= 2 * _LOOK_MS else 9600
-        self._next(self._formats(9600 if rate > 1050 else 2400 if rate > 180 else 300))
+        plan = self._formats(9600 if rate > 1050 else 2400 if rate > 180 else 300)
+        if 180 < rate <= _TIC_RATE:
+            plan[:0] = self._formats(1200)
+        self._next(plan)
         return True
 
     def _next(self, plan):
@@ -149,6 +168,9 @@ class Detector:
             baud, form = plan.pop(0)
         else:
             baud, form = _FASTEST, "8N1"
+            if not self._pauses:
+                self.invert = not self.invert
+            self._pauses = False
         self._go(baud, form, plan)
 
     def _end_burst(self):
@@ -177,7 +199,14 @@ class Detector:
             self._failed += 1
             if self._failed < (3 if self._is_text else 1 if self._dwell_ms >= _PATIENCE_MS else 2):
                 return False
+        return self._give_up()
+
+    def _give_up(self):
         plan = self._plan
+        if self.baud == 1200 and not self._pauses:  # nobody but TIC: once more, inverted
+            self._pauses = True
+            self.invert = not self.invert
+            plan[:0] = self._formats(1200)
         if self.baud == _FASTEST and self.format == "8N1":
             plan = [(_FASTEST, "8E1"), (_FASTEST, "7E1")]
         self._next(plan)

@@ -16,9 +16,9 @@ def load():
         baud = int(baud)
     except (OSError, ValueError):
         return None
-    if (baud not in (300, 2400, 9600, 115200) or form not in ("8N1", "8E1", "7E1")
+    if (baud not in (300, 1200, 2400, 9600, 115200) or form not in ("8N1", "8E1", "7E1")
             or polarity not in ("inverted", "plain")
-            or protocol not in ("P1", "HDLC", "encrypted", "M-Bus", "SML", "auto")):
+            or protocol not in ("P1", "HDLC", "encrypted", "M-Bus", "SML", "TIC", "auto")):
         return None
     return baud, form, polarity == "inverted", protocol
 
