@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The table of families in the README, from what the tests decode: `python -m host_tests.families` prints it."""
+"""The table of families in the README, from what the tests decode: `python -m host_tests.families` writes it."""
 
 import io
 import json
 
 from host_tests.test_telegrams import WRONG_KINDS, decoded, sidecars
 from tools import decoder, meters
+from tools.paths import ROOT
 
 START, END = "<!-- families, from host_tests/families.py -->\n", "<!-- end of families -->\n"
 MAKERS = ("Aidon", "AMIS", "Easymeter", "eBZ", "DZG", "EMH", "EFR", "Elgama", "Fluvius", "Hildebrand", "Iskra", "Itron",
           "Kaifa", "Kamstrup", "Landis+Gyr", "Sagemcom", "Sanxing", "Wasion", "ZIV")
 # what a reader wants to know of a family, besides the countries
 WHAT = {
-    "amis": "Siemens TD3511, M-Bus with AES-128-CBC, acknowledged",
-    "dlms-gbt": "Landis+Gyr E450, general block transfer, encrypted or not",
+    "amis": "TD3511, M-Bus with AES-128-CBC, acknowledged",
+    "dlms-gbt": "E450, general block transfer, encrypted or not",
     "dlms-hdlc": "HAN lists in HDLC frames, segmented too",
     "dlms-hdlc-encrypted": "the same, encrypted with one key or two",
-    "dlms-llc": "lists without a frame, as gateways log them (`tools.decode`)",
-    "dlms-llc-encrypted": "the same, in an envelope (`tools.decode`)",
+    "dlms-llc": "lists without a frame, as gateways log them; `tools.decode` alone",
+    "dlms-llc-encrypted": "the same, in an envelope",
     "dlms-mbus-encrypted": "wired M-Bus in one frame or several, encrypted",
     "dsmr-be": "P1: running quarter-hour, month peak, 13 months of peaks",
     "dsmr-hu": "P1: E.ON, MVM; a checksum of its own",
@@ -34,6 +35,10 @@ WHAT = {
     "zcl-mqtt": "through a Glow device's MQTT",
     "pulse": "an LED or an S0 output",
 }
+
+
+# where no sidecar says it
+HOME = {"dsmr-pl-encrypted": "Poland", "pulse": "UK"}
 
 
 def simulated():
@@ -68,18 +73,18 @@ def table():
             makers.setdefault(family, set()).update(
                 maker for maker in MAKERS if maker.lower() in sidecar["meter"].lower())
     machines = simulated()
-    rows = ["| family | what | countries | real telegrams in the tests | simulated (`tools.meter --family`) |",
-            "|---|---|---|---|---|"]
+    rows = ["| family | what it is | countries | real telegrams: read, refused | simulated |", "|---|---|---|---|---|"]
     for family in sorted(set(read) | set(machines)):
-        told = "%d" % len(read.get(family, ()))
-        if refused.get(family):
-            told += ", and %d refused for what they are: broken, half or without their key" % len(refused[family])
-        what = "; ".join(filter(None, (WHAT.get(family, ""), ", ".join(sorted(makers.get(family, ()))))))
+        what = "; ".join(filter(None, (WHAT[family], ", ".join(sorted(makers.get(family, ()))))))
+        counts = "%d, %d" % (len(read.get(family, ())), len(refused.get(family, ())))
         rows.append("| `%s` | %s | %s | %s | %s |" % (
-            family, what, ", ".join(sorted(countries.get(family, ()))), told,
+            family, what, ", ".join(sorted(countries.get(family, {HOME.get(family, "")}))),
+            counts if family in read or family in refused else "none",
             ", ".join("`%s`" % name for name in machines.get(family, ()))))
     return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    readme.write_text(text[:text.index(START) + len(START)] + table() + text[text.index(END):])
