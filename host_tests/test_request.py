@@ -3,7 +3,9 @@
 and its bytes come as slowly as they do."""
 
 import asyncio
+import json
 import re
+import subprocess
 import sys
 import time
 import types
@@ -11,6 +13,8 @@ import types
 import pytest
 
 from tools import cpython, meters
+from tools.compile import RUNTIMES, micropython
+from tools.paths import ROOT
 
 cpython.install()
 
@@ -171,3 +175,46 @@ def test_a_meter_that_ignores_the_acknowledgement_holds_nothing_up(monkeypatch):
 def test_a_wrong_block_check_costs_one_answer(monkeypatch):
     head, readings, errors, _ = run(monkeypatch, broken=2)
     assert errors == ["checksum"] * 2 and len(readings) == 2 and held(readings[0], head.sent[2])
+
+
+SCENARIO = """
+import asyncio, json, time
+import board
+from wattport.link.request import Request
+from wattport.log import Log
+from wattport.meter import Meter
+
+def on_reading(reading, family):
+    print(json.dumps([family, reading["import_wh"]]))
+
+async def main():
+    meter = Meter(on_reading, lambda error, frame: print(error), protocol="P1")
+    line = Request(board, {"request_s": 1, "invert": False}, meter, Log())
+    task = asyncio.create_task(line.run())
+    began = time.ticks_ms()
+    while meter.counters.telegrams < 3 and time.ticks_diff(time.ticks_ms(), began) < 20000:
+        await asyncio.sleep_ms(50)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_simulated_meter_is_asked_over_the_simulated_uart(tmp_path, runtime):
+    (tmp_path / "scenario.py").write_text(SCENARIO)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.meter", "--family", "iec-c", "--seed", "3", "tcp:0"], cwd=ROOT,
+        stderr=subprocess.PIPE)
+    with process:
+        try:
+            while b"listening" not in (line := process.stderr.readline()):
+                assert line
+            command, environment = micropython(runtime, [ROOT / "tools" / "sim"], "136k")
+            environment["WATTPORT_UART"] = "tcp:127.0.0.1:%d" % int(line.rsplit(b":", 1)[1])
+            done = subprocess.run([*command, str(tmp_path / "scenario.py")], env=environment, cwd=tmp_path, timeout=60,
+                                  capture_output=True, text=True)
+        finally:
+            process.kill()
+    readings = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(readings) == 3 and all(family == "iec62056-21" for family, _ in readings), done
+    assert readings[0][1] <= readings[1][1] <= readings[2][1]

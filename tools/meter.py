@@ -13,6 +13,7 @@ from tools.meters import faults, iec
 from tools.meters.clock import Clock
 
 BACKLOG = 1 << 20  # bytes that a client may leave unread before it is dropped
+REACTION_S = 0.5  # 0.2 to 1.5: a reader does not listen while it speaks
 LATE_S = 1.5  # how long a meter waits for an acknowledgement (IEC 62056-21, 6.6)
 STALL_S = 10  # at full speed: how long one client may hold up the others
 
@@ -206,6 +207,7 @@ async def answer_network(options):
                         break
                     said = asked.hear(data)
                 for part, _ in said:
+                    await asyncio.sleep(REACTION_S)
                     writer.write(part)
                 await asyncio.wait_for(writer.drain(), STALL_S)
         except (TimeoutError, ConnectionError):
@@ -228,6 +230,7 @@ async def answer_serial(options):
         while True:
             data = port.read(1)
             for part, baud in asked.hear(data) if data else asked.late():
+                await asyncio.sleep(REACTION_S)
                 port.baudrate = baud
                 port.write(part)
                 port.flush()
