@@ -48,7 +48,7 @@ FAMILIES = {"dsmr5": "dsmr5", "dsmr4": "dsmr4", "dsmr2": "dsmr2", "be": "dsmr-be
             "lu": "dsmr-lu-encrypted", "lu-auth": "dsmr-lu-encrypted", "kamstrup": "dlms-hdlc",
             "kamstrup-dk": "dlms-hdlc-encrypted", "sml": "sml", "sml3": "sml", "hu": "dsmr-hu", "lt": "dsmr-lt",
             "iec": "iec62056-21", "iec-c": "iec62056-21", "ch": "dsmr5", "pl": "dsmr-pl-encrypted",
-            "tic": "tic", "tic-standard": "tic", **COSEM}
+            "tic": "tic", "tic-standard": "tic", "amis": "amis", **COSEM}
 
 
 @pytest.mark.parametrize("name", METERS)

@@ -34,7 +34,7 @@ METERS = {
     "sml": ("sml", None, None), "sml3": ("sml3", None, None),
     "hu": ("hu", None, None), "lt": ("lt", None, None), "ch": ("ch", None, None), "iec": ("iec", None, None),
     "iec-c": ("iec-c", None, None), "pl": ("pl", KEY, AUTH_KEY),
-    "tic": ("tic", None, None), "tic-standard": ("tic-standard", None, None),
+    "tic": ("tic", None, None), "tic-standard": ("tic-standard", None, None), "amis": ("amis", KEY, None),
 }
 # pushed COSEM lists → what is said of their framing; each with the keys that such a meter has
 COSEM = {

@@ -3,14 +3,14 @@
 
 import time as wall
 
-from tools.meters import central, dsmr, iec, kamstrup, nordic, smarty, sml, text, tic, uk
+from tools.meters import amis, central, dsmr, iec, kamstrup, nordic, smarty, sml, text, tic, uk
 from tools.meters.family import State, serial_of
 from tools.meters.household import Household
 
 FAMILIES = {family.name: family for family in (
     dsmr.DSMR5, dsmr.DSMR4, dsmr.DSMR2, dsmr.BE, dsmr.SE, smarty.LU, kamstrup.KAMSTRUP, kamstrup.KAMSTRUP_SE,
     *nordic.FAMILIES, *central.FAMILIES,
-    sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350,
+    amis.AMIS, sml.EHZ, sml.MODERN, text.HU, text.LT, text.CH, text.PL, iec.Q3D, iec.E350,
     tic.HISTORIQUE, tic.STANDARD)}
 # those without a line
 WITHOUT_PORT = {family.name: family for family in (uk.GLOW, uk.GLOW_ZCL, uk.PULSE)}
