@@ -34,7 +34,7 @@ def _is_register(name):
 
 
 def _is_power(name):
-    return (name.endswith("_w") or name.endswith("_var") or name.endswith("_va")) and name != "limiter_w"
+    return (name.endswith("_w") or name.endswith("_var") or name.endswith("_va")) and not name.startswith("limiter_")
 
 
 def _step(value, last):

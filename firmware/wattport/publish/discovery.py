@@ -52,6 +52,7 @@ _NAMES = {
     "peak_month_time": "Peak of the month, time",
     "demand_import_w": "Running average demand",
     "limiter_w": "Power limit",
+    "limiter_va": "Apparent power limit",
     "fuse_ma": "Fuse",
     "message": "Message from the grid operator",
     "telegram_age_s": "Last telegram's age",
@@ -61,7 +62,7 @@ _NAMES = {
 }
 _UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_vah", "_time", "_bytes",
           "_micro")
-_DIAGNOSTIC = ("breaker", "limiter_w", "fuse_ma")
+_DIAGNOSTIC = ("breaker", "limiter_w", "limiter_va", "fuse_ma")
 
 
 def _ending(name, endings):
