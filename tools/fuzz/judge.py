@@ -196,13 +196,15 @@ class Judge:
     def feed(self, data):
         self._window = (self._window + data)[-WINDOW:]
 
-    def silence(self):
+    def drop(self):
+        """Silence, or something that was wrong: parts of a telegram belong together no longer."""
+        self.blind()
         self._segments = self._mbus = self._blocks = None
 
     def frame(self, frame):
         """A whole frame as it came; kept until its reading comes, if one does."""
         # what an envelope held that was opened and then refused is searched too, and that was not sent as it is
-        if frame not in self._window and frame[0] != 0xDB:
+        if frame not in self._window and not self._key:
             raise Finding("a frame that was never sent: %s" % frame.hex())
         self._frame, self._payload, self._checked = frame, None, True
         first = frame[0]
@@ -235,7 +237,7 @@ class Judge:
         body = re.match(rb"[^\n]*[\r\n]+(.?)", frame, re.DOTALL)
         kind = body.group(1)[:1] if body else b""
         if kind == b"\x02":
-            etx = frame.find(b"\x03")
+            etx = frame.find(b"\x03", body.end())
             self._checked = etx >= 0
             if etx >= 0:
                 check = 0
@@ -378,7 +380,7 @@ class Judge:
             if len(self._known) > 64:
                 self._known.clear()
             self._known[data, strict] = known
-        if known != reading and b"\0" not in data:  # P1Decoder marks lines to be read anew by a byte that no meter sends
+        if known != reading and b"\0" not in data:  # P1Decoder marks lines to be read anew by that byte
             raise Finding("%r, but a fresh decoder reads %r from %s" % (reading, known, data.hex()))
 
     def _fresh(self, data, strict):

@@ -110,7 +110,7 @@ class TicDecoder:
             number, value = _number(label, label[4:]), _number(label, data)
             if value or number == 1:
                 reading["import_t%d_wh" % number] = value
-        elif label.startswith("ERQ"):
+        elif label in ("ERQ1", "ERQ2", "ERQ3", "ERQ4"):
             quadrants[label] = _number(label, data)
         elif label == "DATE":
             time = self._time(stamp)
