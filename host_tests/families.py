@@ -44,7 +44,7 @@ HOME = {"dsmr-pl-encrypted": "Poland", "pulse": "UK"}
 def simulated():
     """{family as decoded: [name for tools.meter, ...]}"""
     found = {}
-    for name, family in meters.ALL.items():
+    for name in meters.ALL:
         meter = meters.make(name, seed=1, start=1_760_000_000)
         data = b"".join(meter.next()[0] for _ in range(3))
         lines = []

@@ -152,7 +152,7 @@ class Meter:
             first = buf[at]
             if first in _ENVELOPES and not encrypted:
                 encrypted = True
-                at, stop, verified = self._open(buf, at, stop)
+                at, stop, verified = self._open(protocol, buf, at, stop)
                 opened = buf, at, stop
             elif first == _BLOCK and not encrypted:
                 family = "dlms-gbt"
@@ -193,12 +193,14 @@ class Meter:
         from wattport.frame.decrypt import Decryptor
         self._decryptor = Decryptor(self._key, self._auth_key)
 
-    def _open(self, buf, at, stop):
+    def _open(self, protocol, buf, at, stop):
         """Decrypt the envelope in place; (start, end, the tag was right) of what was inside."""
         self._clear = False
         if not self._decryptor:
             self._make_decryptor()
         opened = self._decryptor.open(buf, at, stop, self._plausible)
+        if opened[2]:
+            protocol.whole = True  # the tag is a checksum too: nothing else hides in there
         self.counters.stale += self._decryptor.stale
         return opened
 

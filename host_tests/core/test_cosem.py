@@ -223,7 +223,8 @@ def test_lists_of_other_codes_units_or_sizes_have_other_marks():
 
     one = [code(1, 0, 1, 7, 0), u32(1), scaler_unit(-3, 27), text("ab")]
     assert mark(*one) == mark(code(1, 0, 1, 7, 0), u32(99), scaler_unit(-3, 27), text("xy"))
-    assert mark(text("Maker_1"), u32(1)) == mark(text("Maker_2"), u32(1)) != mark(text("Other_1"), u32(1))
+    assert mark(text("Maker_1"), u32(1)) == mark(text("Maker_1"), u32(2)) != mark(text("Maker_2"), u32(1))
+    assert mark(octets(b"\x07\xe9\x0c\x01\x02"), u32(1)) == mark(octets(b"\x07\xe9\x0c\x03\x04"), u32(1))  # dates
     others = [[code(1, 0, 2, 7, 0)] + one[1:], [one[0], u16(1)] + one[2:], one[:2] + [scaler_unit(0, 27)] + one[3:],
               one[:2] + [scaler_unit(-3, 30)] + one[3:], one[:3] + [text("abc")], one[:3] + [octets(b"ab")],
               one[:1] + [b"\x00"] + one[2:], one[:3]]

@@ -254,6 +254,13 @@ def test_nothing_is_believed_that_neither_a_checksum_nor_a_tag_proves():
         assert heard.watts == [1] and heard.errors[:1] == ["checksum"], (security, heard.errors)
 
 
+def test_what_a_tag_proves_is_not_searched_for_other_frames():
+    # an envelope with a telegram in it that is none, and in that one the start of another
+    inside = b"\x0f" + bytes(4) + b"\x00\x02\x01\x0a\x1e" + seal(b"", KEY, AUTH)
+    heard = Heard(KEY, AUTH).feed(seal(inside, KEY, AUTH) + llc(notification(1))).flush()
+    assert heard.watts == [1] and heard.errors == ["unsupported"] and len(heard.frames) == 2, heard.errors
+
+
 def test_a_frame_counter_that_does_not_rise_is_counted():
     heard = Heard(KEY, AUTH)
     for counter, stale in ((5, 0), (6, 0), (6, 1), (5, 2), (6, 2), (300, 2), (1, 3), (2, 3)):

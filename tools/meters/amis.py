@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Siemens AMIS TD3511 (Netz OÖ): once a minute it asks for its reader, and each second it sends its records in a wired
-M-Bus frame under AES-128-CBC (OMS security mode 5), as its operator's sheet says. A real one falls silent when it is not
-answered with E5; this one does not wait."""
+"""Siemens AMIS TD3511 (Netz OÖ): once a minute it asks for its reader, and each second it sends its records in a
+wired M-Bus frame under AES-128-CBC (OMS security mode 5), as its operator's sheet says. A real one falls silent when
+it is not answered with E5; this one does not wait."""
 
 import datetime
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ RECORDS = (
 def clock(local):
     """CP48, EN 13757-3 annex A type I."""
     year = local.year - 2000
-    return bytes((local.second, local.minute, local.hour, local.day | (year & 7) << 5, local.month | (year & 0x78) << 1, 0))
+    return bytes((local.second, local.minute, local.hour, local.day | (year & 7) << 5,
+                  local.month | (year & 0x78) << 1, 0))
 
 
 @dataclass(frozen=True)

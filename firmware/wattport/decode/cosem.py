@@ -9,6 +9,7 @@ profile; the lists of a meter look alike from then on, down to the bit pattern o
 
 from micropython import const
 
+from wattport.crypto.crc import crc16_x25
 from wattport.errors import MeterError
 from wattport.modules import forget
 from wattport.reading import settle
@@ -23,7 +24,7 @@ _OCTETS = const(9)
 _STRINGS = (10, 12)
 _STRUCTURE = const(2)
 HEADS = 5  # items among which names of makers and meters stand
-_SHORTEST_NAME = const(5)  # shorter octets are clocks
+_SHORTEST_NAME = const(5)
 _BITS = const(0x1FFFFFF)  # a mark times 31 stays a small integer on 32 bits
 
 
@@ -113,8 +114,9 @@ class Walker:
             self._text(at, size, "t" if size == 12 and not 32 <= self._buf[at] < 127 else "o", _OCTETS)
 
     def _text(self, at, size, letter, kind):
-        if size >= _SHORTEST_NAME and letter != "t" and len(self.items) < HEADS:
-            self.mark = (self.mark * 31 + code_at(self._buf, at - 2)) & _BITS  # another maker's list may look the same
+        if size >= _SHORTEST_NAME and len(self.items) < HEADS and 32 <= self._buf[at] < 127:
+            # another maker's list may look the same but for its name
+            self.mark = (self.mark * 31 + crc16_x25(self._buf, at, at + size)) & _BITS
         self._add((at, at + size), letter, size << 5 | kind)
 
     def _known(self, count):

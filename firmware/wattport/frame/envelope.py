@@ -41,13 +41,12 @@ class Envelope:
     family = "dlms"
     START = b"\xdb"
     TAIL = 0
-    whole = False
 
     def __init__(self):
         self.reset()
 
     def reset(self):
-        self.sure = False
+        self.sure = self.whole = False
         self.reach = 0
 
     def measure(self, buf, start, end, last):
