@@ -3,6 +3,7 @@
 and its bytes come as slowly as they do."""
 
 import asyncio
+import contextlib
 import json
 import re
 import subprocess
@@ -12,6 +13,8 @@ import types
 
 import pytest
 
+from host_tests.brokers import Listener, Mosquitto
+from host_tests.firmware import Firmware
 from tools import cpython, meters
 from tools.compile import RUNTIMES, micropython
 from tools.paths import ROOT
@@ -199,9 +202,9 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_simulated_meter_is_asked_over_the_simulated_uart(tmp_path, runtime):
-    (tmp_path / "scenario.py").write_text(SCENARIO)
+@contextlib.contextmanager
+def asked_meter():
+    """Where a meter of the family "iec-c" listens."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.meter", "--family", "iec-c", "--seed", "3", "tcp:0"], cwd=ROOT,
         stderr=subprocess.PIPE)
@@ -209,12 +212,30 @@ def test_the_simulated_meter_is_asked_over_the_simulated_uart(tmp_path, runtime)
         try:
             while b"listening" not in (line := process.stderr.readline()):
                 assert line
-            command, environment = micropython(runtime, [ROOT / "tools" / "sim"], "136k")
-            environment["WATTPORT_UART"] = "tcp:127.0.0.1:%d" % int(line.rsplit(b":", 1)[1])
-            done = subprocess.run([*command, str(tmp_path / "scenario.py")], env=environment, cwd=tmp_path, timeout=60,
-                                  capture_output=True, text=True)
+            yield "tcp:127.0.0.1:%d" % int(line.rsplit(b":", 1)[1])
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_simulated_meter_is_asked_over_the_simulated_uart(tmp_path, runtime):
+    (tmp_path / "scenario.py").write_text(SCENARIO)
+    with asked_meter() as place:
+        command, environment = micropython(runtime, [ROOT / "tools" / "sim"], "136k")
+        environment["WATTPORT_UART"] = place
+        done = subprocess.run([*command, str(tmp_path / "scenario.py")], env=environment, cwd=tmp_path, timeout=60,
+                              capture_output=True, text=True)
     readings = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     assert len(readings) == 3 and all(family == "iec62056-21" for family, _ in readings), done
     assert readings[0][1] <= readings[1][1] <= readings[2][1]
+
+
+def test_the_whole_firmware_asks_and_publishes(tmp_path):
+    with asked_meter() as place, Mosquitto(tmp_path) as broker, Listener(broker.port) as listener:
+        options = {"mqtt": {"host": "127.0.0.1", "port": broker.port, "discovery": False}, "meter": {"request_s": 1}}
+        with Firmware(tmp_path, place, options) as firmware:
+            assert "asked each 1 s" in firmware.wait_for_log("meter line")
+            # registers wait for a second reading that confirms them
+            reading = json.loads(listener.wait(firmware.topic("reading"), lambda text: "import_wh" in json.loads(text)))
+            assert reading["meter_model"] == "LGZ5\\2ZMF100AC.M27" and reading["import_wh"] > 0
+            assert json.loads(listener.wait(firmware.topic("health")))["line"] == "300 7E1, asked each 1 s"

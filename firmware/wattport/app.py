@@ -61,8 +61,14 @@ class App:
 
     def _port_parts(self, document):
         """The meter and the line of the meter's own port."""
-        from wattport.link.uart import Line
         settings = document["meter"]
+        if settings["request_s"]:
+            from wattport.link.request import Request
+            meter = self._make_meter(document, settings["protocol"])
+            line = Request(board, settings, meter, self._log)
+            self._line_settings = "line " + line.text
+            return meter, line
+        from wattport.link.uart import Line
         kept, protocol = None, settings["protocol"]
         if not settings["baud"]:
             from wattport.link import kept as store
