@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--count", type=int, default=1_000_000, help="broken frames (default: a million)")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", default="", help="lines whose name contains this")
-    parser.add_argument("--traced", type=float, default=0.05, help="share of cases whose steps are counted")
+    parser.add_argument("--traced", type=float, default=0.02, help="share of cases whose steps are counted")
     parser.add_argument("--replay", metavar="FILE", help="play a transcript again")
     options = parser.parse_args()
     if options.replay:

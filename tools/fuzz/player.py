@@ -116,8 +116,8 @@ def held(thing, seen=None):
 
 
 class Player:
-    """A Meter, its Judge, and a transcript of what was fed: bytes, or False for a silence, True for the end of all, None
-    for a short silence that a telegram's parts outlive."""
+    """A Meter, its Judge, and a transcript of what was fed: bytes, or False for a silence, True for the end of all,
+    None for a short silence that a telegram's parts outlive."""
 
     def __init__(self, line, trace=None):
         self.line = line
