@@ -301,6 +301,8 @@ def test_encrypted_bodies_that_cannot_be_are_named_and_the_next_telegram_is_read
 def test_text_that_was_encrypted_behind_its_identification_comes_without_one():
     data = b"0-0:1.0.0(251125105643W)\r\n1-0:1.8.0(000336.420*kWh)\r\n0-0:17.0.0(00000)\r\n0-0:96.13.0()\r\n"
     assert P1Decoder(ZONE).decode(bytearray(data), 0, len(data), False) == {"time": 1764064603, "import_wh": 336420}
+    assert codes.of_text(data, 0, len(data)) == {
+        "0-0:1.0.0": "251125105643W", "1-0:1.8.0": [336420, -3, "kWh"], "0-0:17.0.0": [0, 0, ""], "0-0:96.13.0": ""}
 
 
 # -- messages and child meters ----------------------------------------------------------------------------------------

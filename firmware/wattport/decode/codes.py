@@ -28,8 +28,9 @@ def _value(buf, at, end):
 def of_text(buf, start, end):
     """Codes of P1 text. A line of several groups gives a list of them."""
     found = {}
-    at = buf.find(b"\n", start, end) + 1
-    while 0 < at < end:
+    # behind the identification; lines that were encrypted come without one
+    at = buf.find(b"\n", start, end) + 1 if buf[start] == 47 else start
+    while start <= at < end:
         stop = p1line.end_of_line(buf, at, end)
         bracket = buf.find(b"(", at, stop)
         if bracket >= 0:
