@@ -380,7 +380,8 @@ class Judge:
             if len(self._known) > 64:
                 self._known.clear()
             self._known[data, strict] = known
-        if known != reading and b"\0" not in data:  # P1Decoder marks lines to be read anew by that byte
+        # P1Decoder marks lines that are to be read anew by a byte 0, which no meter sends
+        if known != reading and (data[0] in b"\x0f\x76\x0a\x53\x73" or b"\0" not in data):
             raise Finding("%r, but a fresh decoder reads %r from %s" % (reading, known, data.hex()))
 
     def _fresh(self, data, strict):
