@@ -93,14 +93,14 @@ class _Series:
         self._stamp = stamp
         self._before_s, self._last_s = self._last_s, now_s
         turned = False
+        self._before.update(self._last)
         for name in names:
             value, last = values[name], self._last.get(name)
-            if last is None or value != last or not (self._child or repeated):
+            if value != last or not (self._child or repeated):
                 self._at[name] = now_s
-            if last is None:
-                last = value
-            turned = turned or value < last
-            self._before[name], self._last[name] = last, value
+            turned = turned or last is not None and value < last
+            self._last[name] = value
+            self._before.setdefault(name, value)
         if turned:
             self._told.clear()
             guard.note("swap")

@@ -163,6 +163,16 @@ def test_a_small_rise_that_was_wrong_makes_nothing_fall():
     assert line.counts == (1, 1, 0)
 
 
+def test_a_wrong_line_beside_a_lost_one_is_no_swap():
+    line = Line(False)
+    for exported in (70, 70, 170):
+        line.tell({"import_wh": 5000, "export_wh": exported})
+    assert line.tell({"import_wh": 5001}, 1)["import_wh"] == 5001
+    line.tell({"import_wh": 5000, "export_wh": 170}, 1)
+    assert line.tell({"import_wh": 5000, "export_wh": 170}, 1)["export_wh"] == 170
+    assert line.registers(5001) == [5001] and line.guard.swaps == 0
+
+
 def test_beside_a_register_that_was_too_high_the_others_come_out():
     line = Line(False)
     for k in range(2):
