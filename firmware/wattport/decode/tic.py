@@ -16,33 +16,49 @@ from micropython import const
 from wattport.errors import MeterError
 
 _LF = const(10)
-_LONGEST_NUMBER = const(9)
+_MOST_DIGITS = const(9)
+_SPACE = const(32)
 _SUMMER = const(69)  # E, "été"
 _WINTER = const(72)  # H, "hiver"
-_STAMP = const(13)
-_SILENT = "PAS DE MESSAGE"
-# label → name of the value; those that count phases without the phase
-_NAMES = {
-    "ISOUSC": "fuse_ma", "BASE": "import_wh", "PAPP": "apparent_import_va", "IINST": "current_l%d_ma",
-    "EAST": "import_wh", "EAIT": "export_wh", "NTARF": "tariff",
-    "PREF": "limiter_va", "PCOUP": "limiter_va",  # as subscribed; then what it cuts off at
-    "SINSTS": "apparent_import_va", "SINSTI": "apparent_export_va", "CCASN": "average_import_w",
-    "CCAIN": "average_export_w", "IRMS": "current_l%d_ma", "URMS": "voltage_l%d_mv",
-}
-_THOUSANDS = ("fuse_ma", "current_l%d_ma", "voltage_l%d_mv", "limiter_va")  # sent as A, V, kVA
-# the quadrants of IEC 62053-23: the meter counts each, import and export are two of them each
-_REACTIVE = ("reactive_import_varh", "reactive_export_varh")
+_OPEN = const(0x0E)  # of the status: why the breaker is
+_TARIFFS = const(10)
 
 
-def _number(label, text):
-    if not text.isdigit() or len(text) > _LONGEST_NUMBER:
-        raise MeterError("malformed", "%s is no number" % label)
-    return int(text)
+def _hash(text):
+    """What stands for a label: an object for each label of each telegram would take 3 KB a telegram."""
+    label = 0
+    for byte in text:
+        label = (label * 31 + byte) & 0xFFFFFF
+    return label
 
 
-def _tariff(code):
-    """Number of a tariff of historique: "TH..", "HC..", "HP..", "HN..", "PM..", "HCJB" to "HPJR"."""
-    return 1 + (code[1:2] in ("P", "M")) + 2 * max(0, "BWR".find(code[3:4]))
+def _names():
+    """{what stands for a label without the number at its end: name of its value}. %d: of the phase, of the tariff."""
+    names = {
+        "ADCO": "meter_id", "ADSC": "meter_id", "DATE": "time", "MSG": "message", "STGE": "breaker",
+        "ISOUSC": "fuse_ma", "PREF": "limiter_va", "PCOUP": "limiter_va",  # as subscribed; then where it cuts off
+        "IINST": "current_l%d_ma", "IRMS": "current_l%d_ma", "URMS": "voltage_l%d_mv",
+        "PAPP": "apparent_import_va", "SINSTS": "apparent_import_va", "SINSTI": "apparent_export_va",
+        "CCASN": "average_import_w", "CCAIN": "average_export_w",
+        "EAST": "import_wh", "EAIT": "export_wh", "EASF": "import_t%d_wh", "ERQ": "reactive", "BASE": "import_wh",
+        "HCHC": "import_t1_wh", "HCHP": "import_t2_wh", "EJPHN": "import_t1_wh", "EJPHPM": "import_t2_wh",
+        "BBRHCJB": "import_t1_wh", "BBRHPJB": "import_t2_wh", "BBRHCJW": "import_t3_wh", "BBRHPJW": "import_t4_wh",
+        "BBRHCJR": "import_t5_wh", "BBRHPJR": "import_t6_wh", "PTEC": "period", "NTARF": "tariff"}
+    return {_hash(label.encode()): names[label] for label in names}
+
+
+def _digits(buf, at, stop):
+    """The number buf[at:stop]; -1 when it is none."""
+    if not 0 < stop - at <= _MOST_DIGITS:
+        return -1
+    value = 0
+    while at < stop:
+        digit = buf[at] - 48
+        if not 0 <= digit <= 9:
+            return -1
+        value = value * 10 + digit
+        at += 1
+    return value
 
 
 class TicDecoder:
@@ -50,88 +66,114 @@ class TicDecoder:
 
     def __init__(self, zone):
         self._zone = zone
+        self._names = _names()
 
     def decode(self, buf, start, end):
         """Reading of buf[start:end], groups from LF to CR. MeterError "malformed", or "unsupported" for a telegram
         without a value that is known."""
         reading = {}
-        quadrants = {}
+        quadrants = 0
         at = start
         while at < end and buf[at] == _LF:
             stop = buf.find(b"\r", at, end)
             if stop < 0:
                 break
-            text = bytes(buf[at + 1:stop - 2])
-            if not text or max(text) > 126:
-                raise MeterError("malformed", "a group is no text")
-            text = text.decode()
-            label, separator, text = text.partition("\t")
-            if not separator:
-                label, _, text = label.partition(" ")
-            stamp, separator, data = text.partition("\t")
-            if not separator:
-                stamp, data = "", text
-            self._group(label, stamp, data.strip(), reading, quadrants)
+            begin = at = at + 1
+            label = number = 0
+            while at < stop:
+                byte = buf[at]
+                if byte <= _SPACE:
+                    break
+                if 48 <= byte <= 57:
+                    number = (number * 10 + byte - 48) & 0xFFF
+                else:
+                    label = (label * 31 + byte) & 0xFFFFFF
+                at += 1
+            name = self._names.get(label)
+            if name:
+                quadrants += name == "reactive"
+                self._group(name, number, buf, begin, at, stop - 2, reading)
             at = stop + 1
-        if len(quadrants) == 4:
-            for i in (0, 1):
-                reading[_REACTIVE[i]] = quadrants["ERQ%d" % (1 + 2 * i)] + quadrants["ERQ%d" % (2 + 2 * i)]
+        if quadrants and quadrants != 4:  # some are no sum
+            reading.pop("reactive_import_varh", None)
+            reading.pop("reactive_export_varh", None)
         if "import_wh" not in reading:
-            registers = [reading[name] for name in reading if name.startswith("import_t")]
-            if registers:
-                reading["import_wh"] = sum(registers)
+            total = -1
+            for name in reading:
+                if name.startswith("import_t"):
+                    total = max(total, 0) + reading[name]
+            if total >= 0:
+                reading["import_wh"] = total
         for name in reading:
             if name not in ("time", "meter_id"):
                 return reading
         raise MeterError("unsupported", "a telegram without a known value")
 
-    def _group(self, label, stamp, data, reading, quadrants):
-        name = _NAMES.get(label)
-        phase = 1
-        if not name and label[-1:] in ("1", "2", "3"):
-            name = _NAMES.get(label[:-1])
-            phase = int(label[-1])
-            if name and "%d" not in name:
-                # power of a phase; what else ends in a number is none
-                name = "apparent_import_l%d_va" if label.startswith("SINSTS") else None
-        if name:
-            value = _number(label, data)
-            if name in _THOUSANDS:
-                value *= 1000
-            reading[name % phase if "%d" in name else name] = value
-        elif label == "ADCO" or label == "ADSC":
-            if data.isdigit():
-                reading["meter_id"] = data
-        elif label == "PTEC" and len(data) == 4:
-            reading["tariff"] = _tariff(data)
-        elif label[:3] in ("HCH", "EJP", "BBR"):
-            reading["import_t%d_wh" % _tariff(label[2 if label[0] == "H" else 3:])] = _number(label, data)
-        elif label.startswith("EASF"):
-            number, value = _number(label, label[4:]), _number(label, data)
-            if value or number == 1:
-                reading["import_t%d_wh" % number] = value
-        elif label in ("ERQ1", "ERQ2", "ERQ3", "ERQ4"):
-            quadrants[label] = _number(label, data)
-        elif label == "DATE":
-            time = self._time(stamp)
+    def _group(self, name, number, buf, begin, label_end, stop, reading):
+        """Put the value of a group into `reading`; its data end at `stop`."""
+        at = label_end + 1
+        tab = buf.find(b"\t", at, stop)
+        if name == "time":
+            time = self._time(buf, at, tab)
             if time:
-                reading["time"] = time
-        elif label == "STGE":
+                reading[name] = time
+            return
+        if tab >= 0:  # a stamp stands in front
+            at = tab + 1
+        if name == "meter_id":
+            if 0 < stop - at and bytes(buf[at:stop]).isdigit():
+                reading[name] = bytes(buf[at:stop]).decode()
+            return
+        if name == "message":
+            if number == 1 and stop > at and not buf.startswith(b"PAS DE ", at) and max(buf[at:stop]) < 127:
+                message = " ".join(bytes(buf[at:stop]).decode().split())
+                if message:
+                    reading[name] = message
+            return
+        if name == "period":
+            if stop - at == 4:  # TH.. HC.. HP.. HN.. PM.., HCJB to HPJR
+                reading["tariff"] = 1 + (buf[at + 1] in b"PM") + 2 * max(0, b"BWR".find(bytes(buf[at + 3:stop])))
+            return
+        if name == "breaker":
             try:
-                reading["breaker"] = 0 if int(data, 16) & 0x0E else 1  # why it is open
+                reading[name] = 0 if int(bytes(buf[at:stop]), 16) & _OPEN else 1
             except ValueError:
-                raise MeterError("malformed", "STGE is no number")
-        elif label == "MSG1":
-            message = " ".join(data.split())
-            if message and message != _SILENT:
-                reading["message"] = message
+                self._refuse(buf, begin, label_end)
+            return
+        if "%d" in name:
+            number = number or 1
+            if number > (_TARIFFS if name[0] == "i" else 3):
+                return
+            name = name % number
+        elif name == "reactive":  # quadrants of IEC 62053-23: the first two are import
+            name = "reactive_import_varh" if number <= 2 else "reactive_export_varh"
+        elif number:
+            if buf[label_end - 2] != 83 or number > 3 or name != "apparent_import_va":
+                return  # what ends in a number else is another thing
+            name = "apparent_import_l%d_va" % number
+        value = _digits(buf, at, stop)
+        if value < 0:
+            self._refuse(buf, begin, label_end)
+        if name.endswith("_ma") or name.endswith("_mv") or name == "limiter_va":  # in A, V, kVA
+            value *= 1000
+        elif name.endswith("_varh"):
+            value += reading.get(name, 0)
+        elif not value and buf[label_end] < _SPACE and name.startswith("import_t") and number > 1:
+            return  # a tariff that is not in use
+        reading[name] = value
 
-    def _time(self, stamp):
+    def _refuse(self, buf, begin, end):
+        raise MeterError("malformed", "%s is no number" % "".join([chr(buf[i]) for i in range(begin, end)]))
+
+    def _time(self, buf, at, stop):
         """UTC seconds of "H240210121413", E in summer; None when the meter has lost its clock: e, h or a space."""
-        if len(stamp) != _STAMP or ord(stamp[0]) not in (_SUMMER, _WINTER) or not stamp[1:].isdigit():
+        if stop - at != 13 or buf[at] not in (_SUMMER, _WINTER):
             return None
-        year, month, day, hour, minute, second = [int(stamp[i:i + 2]) for i in range(1, 13, 2)]
+        date, clock = _digits(buf, at + 1, at + 7), _digits(buf, at + 7, stop)
+        if date < 0 or clock < 0:
+            return None
         try:
-            return self._zone.utc(2000 + year, month, day, hour, minute, second, ord(stamp[0]) == _SUMMER)
+            return self._zone.utc(2000 + date // 10000, date // 100 % 100, date % 100,
+                                  clock // 10000, clock // 100 % 100, clock % 100, buf[at] == _SUMMER)
         except ValueError:
             return None
