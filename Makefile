@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BOARD ?= esp32_generic
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench image flash lint clean
+.PHONY: help setup run test bench fuzz image flash lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,8 +30,11 @@ run: setup ## two simulated meters, the firmware and a broker, all here; SECONDS
 test: setup lint ## everything, on CPython, MicroPython 64 and 32 bits, and the chips' machine code
 	$(PY) -m pytest -n 2 --dist loadscope host_tests
 
-bench: setup ## every budget as one JSON object a line
-	$(PY) -m tools.bench
+bench: setup ## every budget as one JSON object a line; ONLY=decode.dsmr5 for some
+	$(PY) -m tools.bench $(if $(ONLY),--only $(ONLY))
+
+fuzz: setup ## broken telegrams of every family; COUNT=1000000 SEED=1
+	$(PY) -m tools.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=
 	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS))

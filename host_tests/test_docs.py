@@ -33,7 +33,7 @@ def test_links_between_documents_lead_somewhere():
 
 def test_make_help_lists_every_target():
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "test", "bench", "image", "flash", "lint", "clean", "help"):
+    for target in ("run", "test", "bench", "fuzz", "image", "flash", "lint", "clean", "help"):
         assert re.search(r"^  make %s " % target, text, re.MULTILINE), target
 
 
