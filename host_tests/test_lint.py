@@ -90,6 +90,11 @@ FILES = {
          "class A:\n    def _go(self):\n        return getattr(self, '_go')"],
         ["class A:\n    def _go(self):\n        self._at = 1\n        return self._go()", "a.__class__",
          "for _ in b:\n    c()"]),
+    lint.private_names_are_not_inherited: (
+        "wattport/a.py",
+        ["from wattport.meter import Meter\nclass A(Meter):\n    pass"],
+        ["from wattport.link.source import Source\nclass A(Source):\n    pass",
+         "from wattport.errors import MeterError\nclass A(MeterError):\n    pass", "class A(B):\n    pass"]),
 }
 
 

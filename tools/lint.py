@@ -326,8 +326,19 @@ def private_names_stay_home(tree, name):
                     yield node, "%s in a text is not renamed with the name" % text
 
 
+def private_names_are_not_inherited(tree, name):
+    """They get the same few letters in every module: a class overwrites those of a base class from another module."""
+    homes = {alias.name: node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+             and (node.module or "").startswith("wattport.") for alias in node.names}
+    for node in ast.walk(tree):
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
+            home = homes.get(getattr(base, "id", None))
+            if home and "self._" in (FIRMWARE / (home.replace(".", "/") + ".py")).read_text():
+                yield node, "%s has private attributes, which get the same short names as those here" % base.id
+
+
 FILE_RULES = (core_without_platform, no_absent_modules, no_bare_except, no_match, no_long_arrays,
-              private_names_stay_home)
+              private_names_stay_home, private_names_are_not_inherited)
 
 
 def check(text, name):
