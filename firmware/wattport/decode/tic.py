@@ -140,6 +140,11 @@ class TicDecoder:
             except ValueError:
                 self._refuse(buf, begin, label_end)
             return
+        value = _digits(buf, at, stop)
+        if value < 0:
+            self._refuse(buf, begin, label_end)
+        if name == "import_t%d_wh" and not value and number > 1:
+            return  # a tariff that is not in use
         if "%d" in name:
             number = number or 1
             if number > (_TARIFFS if name[0] == "i" else 3):
@@ -151,15 +156,10 @@ class TicDecoder:
             if buf[label_end - 2] != 83 or number > 3 or name != "apparent_import_va":
                 return  # what ends in a number else is another thing
             name = "apparent_import_l%d_va" % number
-        value = _digits(buf, at, stop)
-        if value < 0:
-            self._refuse(buf, begin, label_end)
         if name.endswith("_ma") or name.endswith("_mv") or name == "limiter_va":  # in A, V, kVA
             value *= 1000
         elif name.endswith("_varh"):
             value += reading.get(name, 0)
-        elif not value and buf[label_end] < _SPACE and name.startswith("import_t") and number > 1:
-            return  # a tariff that is not in use
         reading[name] = value
 
     def _refuse(self, buf, begin, end):

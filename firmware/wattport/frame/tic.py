@@ -97,20 +97,19 @@ class Tic:
     def _group(self, buf, at, stop):
         """Check the group buf[at:stop], between LF and CR; the place behind it, or where it turns out to be none."""
         mask = self._mask
-        begin = at
-        total = split = 0
-        while at < stop:
+        begin = split = at
+        while split < stop and split - begin <= _LONGEST_LABEL and buf[split] & mask > _SPACE:
+            split += 1
+        total = 0
+        for at in range(begin, stop):
             byte = buf[at] & mask
-            if (byte < _SPACE or byte > 126) and byte != _TAB:
+            if not 31 < byte < 127 and byte != _TAB:
                 break
-            if not split and byte <= _SPACE:
-                split = at
             total += byte
-            at += 1
         else:
-            at += 1
+            at = stop + 1
             mark = buf[split] & mask
-            if split and split - begin <= _LONGEST_LABEL and stop - split > 2 and buf[stop - 2] & mask == mark:
+            if split > begin and mark <= _SPACE and stop - split > 2 and buf[stop - 2] & mask == mark:
                 sent = buf[stop - 1] & mask
                 total -= sent
                 if self._last and (total & 63) + 32 == sent:
@@ -120,7 +119,7 @@ class Tic:
                     self._last = 0
                     return at
         if not self._wrong:
-            self._wrong = bytes([buf[i] & 0x7F for i in range(begin, split or begin)]).decode() or "a group"
+            self._wrong = bytes([buf[i] & 0x7F for i in range(begin, split)]).decode() or "a group"
         return at
 
     def _raise(self):
