@@ -697,6 +697,14 @@ def test_a_bit_flip_is_one_bit():
         assert (int.from_bytes(telegram, "big") ^ int.from_bytes(delivery.data, "big")).bit_count() == 1
 
 
+def test_a_flip_is_another_digit_in_a_register():
+    for telegram, delivery in faulty("flip", name="dsmr2")[0]:
+        before, after = telegram.decode().splitlines(), delivery.data.decode().splitlines()
+        changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+        assert len(changed) == 1 and not delivery.intact
+        assert all(re.fullmatch(r"1-0:[12]\.8\.[12]\(\d{5}\.\d{3}\*kWh\)", line) for line in changed[0])
+
+
 @pytest.mark.parametrize("name", ["dsmr5", "kamstrup", "sml"])
 def test_an_overlong_telegram_has_no_end(name):
     for telegram, delivery in faulty("overlong", count=5, name=name)[0]:

@@ -2,12 +2,14 @@
 """What goes wrong between a meter and its reader, as often as asked for and the same for the same seed."""
 
 import random
+import re
 from typing import NamedTuple
 
 from tools.meters.family import MARKS
 
 DEFAULT_PROBABILITY = 0.1
 OVERLONG = 10_240
+REGISTER = re.compile(rb"\((\d+\.?\d*)\*kWh")
 QUIET = bytes(byte for byte in range(256) if byte not in MARKS + b"!")
 
 
@@ -75,6 +77,20 @@ def _bitflip(meter, telegram, chance):
     return bytes(flipped), False
 
 
+def _flip(meter, telegram, chance):
+    """Of a register in plain text one digit is another: what nobody sees where there is no checksum."""
+    registers = list(REGISTER.finditer(telegram))
+    if not registers:
+        return _bitflip(meter, telegram, chance)
+    register = chance.choice(registers)
+    changes = [(place, bit) for place in range(*register.span(1)) for bit in (1, 2, 4, 8)
+               if telegram[place:place + 1].isdigit() and 0x30 <= telegram[place] ^ bit <= 0x39]
+    place, bit = chance.choice(changes)
+    flipped = bytearray(telegram)
+    flipped[place] ^= bit
+    return bytes(flipped), False
+
+
 def _overlong(meter, telegram, chance):
     start = telegram[:chance.randrange(1, len(telegram) // 2)]
     return start + bytes(chance.choices(QUIET, k=OVERLONG)), False
@@ -95,7 +111,7 @@ def _twice(meter, telegram, chance):
 
 
 KINDS = {"noise": _noise, "truncation": _truncation, "crc": _crc, "silence": _silence, "powercut": _powercut,
-         "bitflip": _bitflip, "overlong": _overlong, "lost": _lost, "twice": _twice}
+         "bitflip": _bitflip, "flip": _flip, "overlong": _overlong, "lost": _lost, "twice": _twice}
 
 
 class Faulty:
