@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""The running application under the 32-bit port, a broker, a listener, and the wire in the meter port."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import time
+import urllib.request
+
+from amqtt.client import ConnectError, MQTTClient
+
+from tools import dongle
+from tools.paths import PROGRAMS
+from tools.run import free_port
+
+HEAP = "136k"
+HEALTH_S = 6  # the first report comes 5 s behind the start
+
+
+class House:
+    """`meter`: a simulated one; `settings`: the group "meter". A broker of its own."""
+
+    def __init__(self, folder, name, meter, settings, web=False):
+        self.meter = meter
+        port = free_port()
+        # Home Assistant's discovery borrows some 10 KB while it is sent, once; here the heap is that of the years after
+        document = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False}, "meter": settings}
+        self.page = None
+        if web:
+            document["web"] = {"port": free_port()}
+            self.page = "http://127.0.0.1:%d/" % document["web"]["port"]
+        state = folder / ("state-%s-%s" % (name, web))
+        state.mkdir()
+        (state / "settings.json").write_text(json.dumps(document))
+        self.topic = "wattport/%s/" % dongle.prepare(state)
+        self.wire = socket.create_server(("127.0.0.1", 0))
+        self.wire.setblocking(False)
+        words, environment = dongle.command("tcp:127.0.0.1:%d" % self.wire.getsockname()[1], state,
+                                            self.topic.split("/")[1], "micropython32", heap=HEAP)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.processes = [subprocess.Popen([str(PROGRAMS / "mosquitto"), "-p", str(port)], **quiet),
+                          subprocess.Popen(words, env=environment, cwd=state, **quiet)]
+        self.port = port
+
+    async def live(self, telegrams, pause_s):
+        """([milliseconds from a telegram's last byte to its message], the health after 5 s)."""
+        client = MQTTClient(config={"auto_reconnect": False, "connection_timeout": 5})
+        for _ in range(50):
+            try:
+                await client.connect("mqtt://127.0.0.1:%d/" % self.port)
+                break
+            except (ConnectError, OSError):
+                await asyncio.sleep(0.1)
+        await client.subscribe([(self.topic + "#", 0)])
+        line, _ = await asyncio.get_running_loop().sock_accept(self.wire)
+        health, delays, loaded = None, [], None
+        while (await client.deliver_message()).topic != self.topic + "state":
+            pass
+        for _ in range(telegrams):
+            line.sendall(self.meter.next()[0])
+            sent = time.perf_counter()
+            while True:
+                message = await asyncio.wait_for(client.deliver_message(), 20)
+                if message.topic == self.topic + "reading":
+                    delays.append((time.perf_counter() - sent) * 1000)
+                    break
+                if message.topic == self.topic + "health":
+                    health = json.loads(message.data)
+            await asyncio.sleep(pause_s)
+            if self.page and not loaded:
+                loaded = await asyncio.to_thread(lambda: urllib.request.urlopen(self.page, timeout=10).read())
+        while health is None:
+            message = await asyncio.wait_for(client.deliver_message(), HEALTH_S)
+            if message.topic == self.topic + "health":
+                health = json.loads(message.data)
+        await client.disconnect()
+        return delays, health
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.wire.close()
