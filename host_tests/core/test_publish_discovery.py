@@ -18,7 +18,8 @@ CHARACTERS = "".join([chr(code) for code in range(256)])
 def everything():
     reading = {"meter_id": CHARACTERS, "meter_model": CHARACTERS, "time": 1700000000, "tariff": 2, "breaker": "on",
                "limiter_w": 5, "limiter_va": 5, "fuse_ma": 25000, "message": "hello", "demand_import_w": 1,
-               "peak_month_w": 2, "peak_month_time": 1700000000, "peak_history": [[1, 2]], "power_failure_log": [], "power_failures": 1,
+               "peak_month_w": 2, "peak_month_time": 1700000000, "peak_history": [[1, 2]], "power_failure_log": [],
+               "power_failures": 1,
                "long_power_failures": 2, "frequency_mhz": 50000, "power_factor_milli": 980,
                "import_day_wh": 1, "import_week_wh": 1, "import_month_wh": 1, "unit_rate_micro": 245030,
                "standing_charge_micro": 600970}
