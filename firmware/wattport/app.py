@@ -27,7 +27,7 @@ _ADVICE = {
     "wrong_key": "check meter.key and meter.auth_key",
     "checksum": "check the wiring and the line settings",
 }
-_UNCHECKED = ("dsmr2", "iec62056-21")  # no checksum protects them, or a weak one
+_UNCHECKED = ("dsmr2", "iec62056-21", "tic")  # no checksum protects them, or a weak one
 # what the guard found, and its words; "dropped" is what follows "held", and only counted
 _ODD = {
     "held": "the registers fell, or rose faster than meter.limit_w allows: held back until the next telegram",
