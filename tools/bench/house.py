@@ -19,13 +19,15 @@ HEALTH_S = 6  # the first report comes 5 s behind the start
 
 
 class House:
-    """`meter`: a simulated one; `settings`: the group "meter". A broker of its own."""
+    """`meter`: a simulated one; `keys`: (key, authentication key) or Nones; `protocol`: the one that was found on the
+    line at an earlier start, None for the first of all, when every protocol has to be tried. A broker of its own."""
 
-    def __init__(self, folder, name, meter, settings, web=False):
+    def __init__(self, folder, name, meter, keys, protocol, web=False):
         self.meter = meter
         port = free_port()
         # Home Assistant's discovery borrows some 10 KB while it is sent, once; here the heap is that of the years after
-        document = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False}, "meter": settings}
+        document = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False},
+                    "meter": {name: key.hex() for name, key in zip(("key", "auth_key"), keys) if key}}
         self.page = None
         if web:
             document["web"] = {"port": free_port()}
@@ -33,6 +35,8 @@ class House:
         state = folder / ("state-%s-%s" % (name, web))
         state.mkdir()
         (state / "settings.json").write_text(json.dumps(document))
+        if protocol:
+            (state / "line.txt").write_text("115200 8N1 inverted %s\n" % protocol)
         self.topic = "wattport/%s/" % dongle.prepare(state)
         self.wire = socket.create_server(("127.0.0.1", 0))
         self.wire.setblocking(False)
