@@ -63,7 +63,7 @@ class Health:
     def report(self):
         """The dict; the longest stall of the meter task starts anew with each report."""
         gc.collect()  # what is free, not what happens to be left
-        counters, guard = self.meter.counters, self.guard
+        counters, odd = self.meter.counters, self.guard.counts if self.guard else {}
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
         return {
             "version": VERSION, "uptime_s": self._log.uptime_s(), "reset_cause": self._reset_cause,
@@ -71,8 +71,7 @@ class Health:
             "telegrams": counters.telegrams, "frames": counters.frames, "errors": counters.errors,
             "key": self.meter.key_verdict, "key_unused": counters.key_unused, "stale": counters.stale,
             "line": self._line.text, "line_found": self._line.found,
-            "held": guard.held if guard else 0, "dropped": guard.dropped if guard else 0,
-            "swaps": guard.swaps if guard else 0,
+            "held": odd.get("held", 0), "dropped": odd.get("dropped", 0), "swaps": odd.get("swap", 0),
             "garbage": self.meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
             "heap_free": gc.mem_free(), "rssi": self._wifi.rssi(), "tasks": self._tasks,
             "mqtt": self._publisher.status,

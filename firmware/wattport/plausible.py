@@ -28,15 +28,6 @@ _TICKS = const(0x3FFFFFFF)
 _UNSET = const(0x3FFFFFFF)  # Wh: a gigawatt hour; a start with more, all bits set say, is asked for twice
 
 
-def _is_register(name):
-    return (name.endswith("_wh") or name.endswith("_varh") or name.endswith("_vah")) and not (
-        name.endswith("_day_wh") or name.endswith("_week_wh") or name.endswith("_month_wh"))  # these start anew
-
-
-def _is_power(name):
-    return (name.endswith("_w") or name.endswith("_var") or name.endswith("_va")) and not name.startswith("limiter_")
-
-
 def _step(value, last):
     """The smallest rise that a meter with these two values shows: some count in 10 Wh, some in kWh."""
     for step in (1000, 100, 10):
@@ -48,13 +39,12 @@ def _step(value, last):
 class _Series:
     """The registers of one meter. `judge` takes out of a dict what is not to be told.
 
-    child: a child meter's. Those change once an hour or so, and then by all that has come since: their time counts from
-    the last change."""
+    limit_w: 0 for a child meter. Those change once an hour or so, and then by all that has come since: their time
+    counts from the last change."""
 
-    def __init__(self, guard, limit_w, child):
+    def __init__(self, guard, limit_w):
         self._guard = guard
         self._limit_w = limit_w
-        self._child = child
         self._id = self._held_id = self._stamp = None
         self._last = {}  # believed
         self._at = {}  # name → when that was
@@ -96,7 +86,7 @@ class _Series:
         self._before.update(self._last)
         for name in names:
             value, last = values[name], self._last.get(name)
-            if value != last or not (self._child or repeated):
+            if value != last or self._limit_w and not repeated:
                 self._at[name] = now_s
             turned = turned or last is not None and value < last
             self._last[name] = value
@@ -114,7 +104,7 @@ class _Series:
     def _follows(self, series, since_s, values, names, now_s, strict, turns):
         """Do these values rise from the series' ones, and no further than they can? since_s: when those were, or None.
         strict: a name that is not in the series is odd. turns: a register may start again at zero."""
-        now_s += _CHILD_SLACK_S if self._child else _SLACK_S
+        now_s += _SLACK_S if self._limit_w else _CHILD_SLACK_S
         for name in names:
             if name not in series:
                 if strict:
@@ -124,7 +114,7 @@ class _Series:
             rise = value - last
             if rise < 0 and turns:
                 rise += _TURN if last < _TURN else 10 * _TURN
-            rate = _CHILD_RATES[name] if self._child else self._limit_w
+            rate = self._limit_w or _CHILD_RATES[name]
             seconds = now_s - (self._at[name] if since_s is None else since_s)
             if not 0 <= rise <= rate * seconds // 3600 + _step(value, last):
                 return False
@@ -157,10 +147,10 @@ class _Series:
             series.clear()
 
     def _hold(self, values, names, now_s, own_id):
-        if self._held:
-            self._guard.note("dropped")
         if self._last:
             self._guard.note("held")
+        if self._held:
+            self._guard.note("dropped")
         self._held.clear()
         for name in names:
             self._held[name] = values.pop(name)
@@ -168,65 +158,47 @@ class _Series:
 
 
 class Guard:
-    """limit_w: what the connection lets through, W. `take` each Reading; `held`, `dropped` and `swaps` count, and
-    `news` is what the last one brought, the weightiest: "swap", "power", "held", "dropped" or ""."""
+    """limit_w: what the connection lets through, W. `take` each Reading. `counts` are telegrams "held" back, "dropped"
+    and "swap", and powers above the limit, "power"; `news` is what the last Reading brought, one of these or ""."""
 
     def __init__(self, limit_w):
         self._limit_w = limit_w
-        self.held = self.dropped = self.swaps = 0
+        self.counts = {"held": 0, "dropped": 0, "swap": 0, "power": 0}
         self.news = ""
-        self._series = {"": _Series(self, limit_w, False)}  # "", and the channels of child meters
-        self._clock_s = 0
-        self._ticks = None
-        self._time = None  # the latest of the meter's, and what the clock was then
-        self._time_s = 0
+        self._series = {"": _Series(self, limit_w)}  # "", and the channels of child meters
+        self._clock_s = self._time_s = 0
+        self._ticks = self._time = None  # the latest time of the meter's, and what the clock was then
 
     def note(self, kind):
-        if kind == "swap":
-            self.swaps += 1
-        elif kind == "held":
-            self.held += 1
-        else:
-            self.dropped += 1
-        for news in ("swap", "power", "held"):  # the weightiest first
-            if self.news == news:
-                return
-            if kind == news:
-                break
-        self.news = kind
+        self.counts[kind] += 1
+        if kind == "swap" or not self.news:
+            self.news = kind
 
     def take(self, reading, now_ms, checked):
         """Take out of the Reading what cannot be. now_ms: ticks. checked: a checksum protects the telegram."""
         self.news = ""
         self._look_at_the_clock(reading.get("time"), now_ms, checked)
-        limit = self._limit_w
-        names, wild = [], []
-        for name in reading:
-            if _is_register(name):
-                names.append(name)
-            elif _is_power(name) and reading[name] > limit:
-                wild.append(name)
-        for name in wild:
-            del reading[name]
-        if wild:
-            self.note("power")
-        if names:
-            self._series[""].judge(reading, names, checked, self._clock_s, reading.get("meter_id"), reading.get("time"))
+        names = []
+        for name in list(reading):
+            if name.endswith("h"):  # _wh, _varh, _vah; those of a day, a week, a month start anew by themselves
+                if "_day_" not in name and "_week_" not in name and "_month_" not in name:
+                    names.append(name)
+            elif name.endswith("_w") or name.endswith("_var") or name.endswith("_va"):
+                if reading[name] > self._limit_w and name != "limiter_w":
+                    del reading[name]
+                    self.note("power")
+        self._judge("", reading, names, checked, reading.get("meter_id"), reading.get("time"))
         devices = reading.get("devices")
         if devices:
             for channel, device in devices.items():
-                self._take_child(channel, device, checked)
+                self._judge(channel, device, [name for name in _CHILD_RATES if name in device], checked,
+                            device.get("id"), None)
 
-    def _take_child(self, channel, device, checked):
-        names = [name for name in _CHILD_RATES if name in device]
-        if not names:
-            return
-        series = self._series.get(channel)
-        if not series:
-            if len(self._series) > _CHILDREN:
-                return
-            series = self._series[channel] = _Series(self, 0, True)
-        series.judge(device, names, checked, self._clock_s, device.get("id"), None)
+    def _judge(self, channel, values, names, checked, own_id, stamp):
+        if names and channel not in self._series and len(self._series) <= _CHILDREN:
+            self._series[channel] = _Series(self, 0)
+        if names and channel in self._series:
+            self._series[channel].judge(values, names, checked, self._clock_s, own_id, stamp)
 
     def _look_at_the_clock(self, time, now_ms, checked):
         """Seconds since the start: by the ticks, which come round after twelve days, or more if the meter says so."""
