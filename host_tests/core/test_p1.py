@@ -522,3 +522,12 @@ def test_a_line_that_goes_on_where_it_once_ended_is_read_as_a_whole():
     for lines in ((STAMP, peaks, "1-0:1.7.0(00.001*kW)"), folded, whole):
         for _ in range(2):
             assert reader(*lines) == read(*lines)
+
+
+def test_a_line_that_was_cut_off_is_not_taken_for_its_start_later():
+    reader = Reader()
+    for i in range(len(GAS)):
+        lines = [STAMP] + list(gas(1))
+        half = telegram(*lines)[:-len("*m3)\r\n!") - i]
+        assert reader.raw(half)["time"] == NOON
+        assert reader(*lines) == read(*lines)

@@ -20,6 +20,7 @@ from wattport.reading import settle
 
 _MOST_LINES = const(160)
 _LONGEST_NUMBER = const(24)
+_LINE_ENDS = b"\n)"  # a telegram that ends without is cut off
 _LONGEST_KEPT = const(768)  # of a line that does not change: a text message of 2 KB is not worth its heap
 _DAY_S = const(86400)
 _MARKS = ("dsmr-be", "dsmr-hu", "dsmr-lt")
@@ -166,7 +167,7 @@ class P1Decoder:
             except ValueError as error:
                 if strict:
                     raise MeterError("malformed", "%s: %s" % (key.decode(), error))
-        if not text and stop - at > _LONGEST_KEPT:
+        if not text and (stop - at > _LONGEST_KEPT or buf[stop - 1] not in _LINE_ENDS):
             text = key + b"\x00"
         texts[place] = text or bytes(buf[at:stop])
         return place
