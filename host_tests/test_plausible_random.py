@@ -2,9 +2,13 @@
 """Whatever a line without a checksum makes of one telegram, no register that comes out falls or jumps, and nothing
 that was right stays away for more than a telegram."""
 
+import copy
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tools import meters
 from wattport.plausible import Guard
 
 LIMIT_W = 80000
@@ -137,3 +141,16 @@ def test_a_meter_that_does_nothing_odd_is_never_held_up(stream, checked):
         if k:
             assert reading == sent
     assert guard.counts["held"] == guard.counts["swap"] == 0
+
+
+@pytest.mark.parametrize("start", [1774746000 - 600, 1792890000 - 600], ids=["to summer time", "to winter time"])
+@pytest.mark.parametrize("family", meters.FAMILIES)
+def test_no_simulated_meter_is_held_up(family, start):
+    meter = meters.make(family, seed=7, start=start)
+    guard = Guard(LIMIT_W)
+    for k in range(1500):
+        _, sent = meter.next()
+        reading = copy.deepcopy(sent)
+        guard.take(reading, meter.time * 1000 % (1 << 30), family not in ("dsmr2", "iec", "iec-c"))
+        assert k == 0 or reading == sent
+    assert guard.news == "" and not any(guard.counts.values())
