@@ -25,7 +25,6 @@ _CHILD_SLACK_S = const(3600)  # they tell of the last hour, once in the next
 _CHILDREN = const(8)
 _TURN = const(100000000)  # behind eight digits of Wh, or litres, a meter starts again; others have nine
 _TICKS = const(0x3FFFFFFF)
-_UNSET = const(0x3FFFFFFF)  # Wh: a gigawatt hour; a start with more, all bits set say, is asked for twice
 
 
 def _step(value, last):
@@ -66,7 +65,7 @@ class _Series:
                 self._begin()
                 fine = True
                 guard.note("swap")
-        elif checked and most and most < _UNSET:
+        elif checked and most and not most >> 31:  # zeros, or more than 2 GWh, all bits set say: asked for twice
             fine = True
         if fine:
             if self._held:

@@ -137,6 +137,10 @@ def test_values_that_were_not_set_at_the_start_do_not_come_out():
         assert line.counts == (0, 1, 0)
 
 
+def test_the_register_of_a_factory_comes_out_at_once():
+    assert Line().registers(1445173100) == [1445173100]
+
+
 def test_without_a_checksum_the_first_telegram_waits_for_the_second():
     assert Line(False).registers(5000, 5001, 5002) == [None, 5001, 5002]
     line = Line(False)
