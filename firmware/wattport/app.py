@@ -4,7 +4,7 @@
 import asyncio
 import gc
 import time
-from binascii import hexlify, unhexlify
+from binascii import hexlify
 
 import board
 import machine
@@ -40,98 +40,65 @@ class App:
     """`document`: the whole settings, as settings.check gives them."""
 
     def __init__(self, document, log):
-        self._log = log
+        self.log = log
         self._device_id = hexlify(machine.unique_id()).decode()
-        meter = document["meter"]
+        self.settings = document["meter"]
+        self.zone = document["time"]["zone"]
         self._supervisor = Supervisor(log)
         self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
+        self.on_frame = self._publisher.raw if document["mqtt"]["raw"] else None
         self._wifi = Wifi(document["wifi"], log)
-        self._meter, self._line = self._port_parts(document) if meter["source"] == "port" else self._other(document)
+        from wattport import port
+        self._meter, self._line, self._place = port.build(
+            self, document["mqtt"], "wattport-%s-glow" % self._device_id)
+        del port
+        forget("wattport.port")
         self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
                               machine.reset_cause())
         self._guard = None
-        if meter["limit_w"]:
+        if self.settings["limit_w"]:
             from wattport.plausible import Guard
-            self._guard = self._health.guard = Guard(meter["limit_w"])
+            self._guard = self._health.guard = Guard(self.settings["limit_w"])
         led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
         self._led = Led(led, self._health.led_state)
         self._broker = document["mqtt"]["host"]
         self._port = document["web"]["port"]
         self._web = None
 
-    def _port_parts(self, document):
-        """The meter and the line of the meter's own port."""
-        settings = document["meter"]
-        if settings["request_s"]:
-            from wattport.link.request import Request
-            meter = self._make_meter(document, settings["protocol"])
-            line = Request(board, settings, meter, self._log)
-            self._line_settings = "line " + line.text
-            return meter, line
-        from wattport.link.uart import Line
-        kept, protocol = None, settings["protocol"]
-        if not settings["baud"]:
-            from wattport.link import kept as store
-            kept = store.load()
-            forget("wattport.link.kept")
-            if kept and protocol == "auto":
-                protocol = kept[3]
-        meter = self._make_meter(document, protocol)
-        line = Line(board, settings, meter, self._log, kept, lambda: self._renew(document))
-        self._line_settings = "line %s%s" % (line.text, "" if line.found else ", to be found out")
-        return meter, line
+    def connected(self):
+        return self._wifi.connected
 
-    def _make_meter(self, document, protocol):
-        from wattport.meter import Meter
-        settings = document["meter"]
-        return Meter(
-            self._reading, self._error, unhexlify(settings["key"]) if settings["key"] else None,
-            unhexlify(settings["auth_key"]) if settings["auth_key"] else None, document["time"]["zone"],
-            on_frame=self._publisher.raw if document["mqtt"]["raw"] else None, protocol=protocol,
-            profile=settings["profile"])
-
-    def _renew(self, document):
+    def renew(self):
         """A meter that knows every protocol and remembers nothing of the last one, but counts on."""
-        meter = self._make_meter(document, document["meter"]["protocol"])
+        from wattport import port
+        meter = port.make_meter(self)
+        forget("wattport.port")
         meter.counters = self._meter.counters
         self._meter = self._health.meter = meter
         return meter
 
-    def _other(self, document):
-        """The same two of a British meter: one object, and nothing of the port is imported."""
-        settings = document["meter"]
-        self._line_settings = settings["source"]
-        if settings["source"] == "pulse":
-            from wattport.link.pulse import Pulse
-            source = Pulse(board, settings, self._reading, self._log)
-        else:
-            from wattport.link.glow import Glow
-            source = Glow(settings, document["mqtt"], "wattport-%s-glow" % self._device_id,
-                          lambda: self._wifi.connected, self._reading, self._error, self._log)
-        return source, source
-
-    def _reading(self, reading, family):
+    def reading(self, reading, family):
         if self._guard:
             self._guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
             if self._guard.news in _ODD:  # alerts will begin here
-                self._log.limited(self._guard.news, "warning", _ODD[self._guard.news])
+                self.log.limited(self._guard.news, "warning", _ODD[self._guard.news])
         self._publisher.reading(reading)
         if self._web:
             self._web.reading(reading)
         self._led.flash()
         if family != self._health.family:
-            self._log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
+            self.log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
             self._health.family = family
         counters = self._meter.counters
         if counters.key_unused:
-            self._log.limited("key_unused", "warning", self._meter.key_verdict)
+            self.log.limited("key_unused", "warning", self._meter.key_verdict)
         if counters.stale:
-            self._log.limited("stale", "warning", "the frame counter of %d telegrams had not risen" % counters.stale)
+            self.log.limited("stale", "warning", "the frame counter of %d telegrams had not risen" % counters.stale)
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
 
-    def _error(self, error, frame):
+    def error(self, error, frame):
         advice = _ADVICE.get(error.kind)
-        self._log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
+        self.log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
             len(frame), error.kind, error.detail, "; " + advice if advice else ""))
 
     def _report(self):
@@ -151,7 +118,7 @@ class App:
     async def _serve(self):
         if not self._web:
             from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
-            self._web = Web(self._port, self._look, self._log)
+            self._web = Web(self._port, self._look, self.log)
         await self._web.run()
 
     async def _publish(self):
@@ -176,7 +143,7 @@ class App:
             await asyncio.sleep_ms(1000)
 
     async def run(self):
-        self._log("info", "Wattport %s, device %s, meter %s" % (VERSION, self._device_id, self._line_settings))
+        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self._device_id, self._place))
         add = self._supervisor.add
         add("meter", self._line.run)
         add("watch", self._watch)
@@ -187,7 +154,7 @@ class App:
         if self._broker:
             add("mqtt", self._publish)
         else:
-            self._log("warning", "no broker is set; readings stay here")
+            self.log("warning", "no broker is set; readings stay here")
         gc.collect()
         await self._supervisor.run()
 

@@ -58,7 +58,7 @@ class Meter:
         forget("wattport.posixzone")
         self._obis = obis
         self._profile = profile
-        self._decryptor = self._inner = self._blocks = None
+        self._decryptor = self._blocks = None
         self.decoders = {}  # first byte of a payload → what decodes it; tools put in their own
         self._garbage = 0
         self._clear = False  # the last telegram came in the clear
@@ -165,7 +165,7 @@ class Meter:
             first = _TEXT  # Poland's lines have their identification outside
         if encrypted and not verified:  # a right tag says more than the checksum inside
             if first == _TEXT:
-                stop = at + self._text_size(buf, at, stop)
+                stop = at + self._decryptor.text_size(buf, at, stop)
             elif not protocol.whole:
                 raise MeterError("wrong_key", "neither a checksum nor a tag that fits proves the telegram")
         decoder = self._decoder(first)
@@ -198,7 +198,7 @@ class Meter:
         self._clear = False
         if not self._decryptor:
             self._make_decryptor()
-        opened = self._decryptor.open(buf, at, stop, self._plausible)
+        opened = self._decryptor.open(buf, at, stop)
         if opened[2]:
             protocol.whole = True  # the tag is a checksum too: nothing else hides in there
         self.counters.stale += self._decryptor.stale
@@ -213,33 +213,6 @@ class Meter:
         opened = blocks.add(self._blocks, buf, at, stop)
         self._mourn(self._blocks)
         return opened
-
-    def _plausible(self, buf, start, stop):
-        """True when decrypted bytes can only be right: P1 text with its checksum, or the head of a notification."""
-        if buf[start] == _TEXT:
-            try:
-                return self._text_size(buf, start, stop) > 0
-            except MeterError:
-                return False
-        if stop - start < 22 or buf[start] != _NOTIFICATION:
-            return False
-        at = start + 5
-        if buf[at] == 9:  # some write the date's type in front of its length
-            at += 1
-        return buf[at] in (0, 12) and buf[at + 1 + buf[at]] in (1, 2)
-
-    def _text_size(self, buf, at, stop):
-        """Check P1 text that came out of an envelope; its size."""
-        if not self._inner:
-            from wattport.frame.p1 import P1
-            self._inner = P1()
-        self._inner.reset()
-        size = self._inner.measure(buf, at, stop, True)
-        if size <= 0:
-            raise MeterError("malformed", "the decrypted text is no whole telegram")
-        if not self._inner.whole:
-            raise MeterError("checksum", "the decrypted text has no checksum")
-        return size
 
     def _decoder(self, first):
         decoder = self.decoders.get(first)

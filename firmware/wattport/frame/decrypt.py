@@ -44,15 +44,16 @@ class Decryptor:
         self._auth_key = auth_key
         self._iv = bytearray(12)
         self._last = b""
+        self._inner = None
         self._proven = False  # a tag fitted once, so it can be checked: from then on each has to
         self.stale = 0
         self.verdict = 0
 
-    def open(self, buf, start, end, plausible):
+    def open(self, buf, start, end):
         """Decrypt the envelope at buf[start:end] in place; (start, end, the tag was right) of the plain text.
 
-        Without an authentication key Luxembourg's is tried; when the tag does not fit, `plausible(buf, start, end)`
-        decides whether the text is one: its own checksum or head then stands in for the tag.
+        Without an authentication key Luxembourg's is tried; when the tag does not fit, the text's own checksum or head
+        has to stand in for it.
         """
         self.stale = 0
         if end - start < 2 or buf[start + 1] != _TITLE_SIZE:
@@ -68,7 +69,7 @@ class Decryptor:
             raise MeterError("unsupported", "security control %02X" % security)
         text = at + 5
         if not self._gcm:
-            if plausible(buf, text, stop):  # a reader in between has decrypted it, and left the envelope as it was
+            if self._plausible(buf, text, stop):  # a reader in between has decrypted it and kept the envelope
                 return text, stop, False
             self._refuse("no_key", _NO_KEY)
         self._iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
@@ -85,7 +86,7 @@ class Decryptor:
             self._proven = True
             self.verdict = _RIGHT
         else:
-            self._open_untagged(buf, text, stop, security & _AUTHENTICATED, plausible)
+            self._open_untagged(buf, text, stop, security & _AUTHENTICATED)
         self._count()
         return text, stop, verified
 
@@ -101,9 +102,9 @@ class Decryptor:
         self.verdict = verdict
         raise MeterError(kind, TEXTS[verdict])
 
-    def _open_untagged(self, buf, text, stop, tagged, plausible):
+    def _open_untagged(self, buf, text, stop, tagged):
         self._gcm.crypt(buf, text, stop, self._iv)
-        fits = plausible(buf, text, stop)
+        fits = self._plausible(buf, text, stop)
         if fits and not tagged:
             self.verdict = _NO_TAG
         elif fits and not self._auth_key and not self._proven:
@@ -117,3 +118,30 @@ class Decryptor:
         counter = bytes(self._iv)
         self.stale = int(counter[:_TITLE_SIZE] == self._last[:_TITLE_SIZE] and counter <= self._last)
         self._last = counter
+
+    def _plausible(self, buf, start, stop):
+        """True when decrypted bytes can only be right: P1 text with its checksum, or the head of a notification."""
+        if buf[start] == 0x2F:
+            try:
+                return self.text_size(buf, start, stop) > 0
+            except MeterError:
+                return False
+        if stop - start < 22 or buf[start] != 0x0F:
+            return False
+        at = start + 5
+        if buf[at] == 9:  # some write the date's type in front of its length
+            at += 1
+        return buf[at] in (0, 12) and buf[at + 1 + buf[at]] in (1, 2)
+
+    def text_size(self, buf, at, stop):
+        """Check P1 text that came out of an envelope; its size."""
+        if not self._inner:
+            from wattport.frame.p1 import P1
+            self._inner = P1()
+        self._inner.reset()
+        size = self._inner.measure(buf, at, stop, True)
+        if size <= 0:
+            raise MeterError("malformed", "the decrypted text is no whole telegram")
+        if not self._inner.whole:
+            raise MeterError("checksum", "the decrypted text has no checksum")
+        return size
