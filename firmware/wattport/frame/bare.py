@@ -22,6 +22,7 @@ class Bare:
     def reset(self):
         self.sure = True
         self.reach = 0
+        self._wrong = None
 
     def measure(self, buf, start, end, last):
         at = start + 3 if buf.startswith(_LLC, start) else start
@@ -37,8 +38,10 @@ class Bare:
         except MeterError as error:
             if error.kind == "truncated" and not last:
                 return 0
-            self.reach = end - start
-            raise
+            self._wrong = error  # and nothing behind it can be trusted either
+            return end - start
 
     def open(self, buf, start, end):
+        if self._wrong:
+            raise self._wrong
         return buf, start, end
