@@ -21,6 +21,7 @@ cpython.install()
 
 from wattport.decode.amis import AmisDecoder  # noqa: E402
 from wattport.decode.cosem import CosemDecoder  # noqa: E402
+from wattport.decode.glow import GlowDecoder  # noqa: E402
 from wattport.decode.p1 import P1Decoder  # noqa: E402
 from wattport.decode.sml import SmlDecoder  # noqa: E402
 from wattport.decode.tic import TicDecoder  # noqa: E402
@@ -226,6 +227,8 @@ class Judge:
             self._payload = sml_is_whole(frame)
             if self._payload is None:
                 raise Finding("an SML file with a wrong checksum was taken: %s" % frame.hex())
+        elif first == 0x7B:
+            self._checked, self._payload = False, frame
         elif first & 0x7F == 2:
             self._payload = tic_is_whole(bytes([byte & 0x7F for byte in frame]) if first & 0x80 else frame)
             if not self._payload:
@@ -381,7 +384,7 @@ class Judge:
                 self._known.clear()
             self._known[data, strict] = known
         # P1Decoder marks lines that are to be read anew by a byte 0, which no meter sends
-        if known != reading and (data[0] in b"\x0f\x76\x0a\x53\x73" or b"\0" not in data):
+        if known != reading and (data[0] in b"\x0f\x76\x0a\x53\x73{" or b"\0" not in data):
             raise Finding("%r, but a fresh decoder reads %r from %s" % (reading, known, data.hex()))
 
     def _fresh(self, data, strict):
@@ -390,6 +393,8 @@ class Judge:
             return CosemDecoder(self._zone, self._profile).decode(data, 0, len(data))
         if first == 0x76:
             return SmlDecoder(self._zone).decode(data, 0, len(data))
+        if first == 0x7B:
+            return GlowDecoder(self._zone).decode(data, 0, len(data))
         if first == 0x0A:
             return TicDecoder(self._zone).decode(data, 0, len(data))
         if first in (0x53, 0x73):

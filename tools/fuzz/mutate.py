@@ -34,6 +34,11 @@ WORDS = (b"", b"0", b"9" * 30, b"-1", b"1.", b".1", b"1.2.3", b"0" * 70, b"1e9",
          * 900, b"2" * 2048)
 
 
+JSON = (b"", b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-1", b"1e400", b"1E-5", b"9" * 40, b"0.000000001",
+        b'""', b'"\\u0000"', b'"\\ud83d\\ude00"', b'"\\q"', b'"---"', b'"kWh"', b'"m3"', b"[[[[[[[[[[[[", b"-", b'"x',
+        b'"' + b"F" * 30 + b'"')
+
+
 def chunk(chance, data, most=64):
     at = chance.randrange(len(data) + 1)
     return data[at:at + chance.randrange(1, most)]
@@ -256,6 +261,9 @@ def deep(chance, telegram, line, donor):
         if line.key and chance.random() < 0.5:
             return wrap(chance, seal_text(text), line)
         return seal_text(text) if b"\x03" not in telegram[mark:] else right_block(text)
+    if first == b"{":
+        return re.sub(rb'"[^"]*"|[\d.]+|[\[\]{}:,]',
+                      lambda found: chance.choice(JSON) if chance.random() < 0.03 else found.group(), telegram)
     if first == b"\x02":
         changed = spoil(chance, telegram, donor) if chance.random() < 0.5 else bend_tic(chance, telegram)
         return right_tic(chance, changed)

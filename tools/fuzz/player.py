@@ -127,7 +127,7 @@ class Player:
         self.kinds = []  # of every error so far
         self.judge = Judge(posixzone.parse(line.zone or posixzone.CENTRAL_EUROPE), line.key, line.auth_key)
         self.meter = Meter(self._reading, self._error, line.key, line.auth_key, line.zone, size=SIZE,
-                           on_frame=self._frame)
+                           on_frame=self._frame, protocol=line.protocol() if line.protocol else "auto")
         self._wrong = None
         self._garbage = 0
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs under MicroPython: plays the rounds of a file and tells what came out.
 
+    modules                 the first line, names of what is imported at once
     M key auth_key zone     a new meter; "-" for none
     F n, then n bytes       feed
     S, E, K                 silence, the end, a pause
@@ -58,6 +59,8 @@ def play(source, chunk):
 def main():
     chunk = bytearray(512)
     with open(sys.argv[1], "rb") as source:
+        for name in source.readline().decode().split():  # what is imported late would look like a leak
+            __import__(name)
         while play(source, chunk):
             pass
 
