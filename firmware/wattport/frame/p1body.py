@@ -14,22 +14,16 @@ from wattport.errors import MeterError
 from wattport.frame.envelope import length_at
 
 _LONGEST_ENVELOPE = const(1024)
-_STEP = const(64)
 _LINE_ENDS = b"\r\n"
 _NEXT = const(0x2F)  # "/" of another telegram
 _GENERAL_GLO = const(0xDB)
 
 
 def _bcc(buf, at, end):
-    """The XOR of buf[at:end], 64 bytes a step."""
+    """The XOR of buf[at:end]."""
     folded = 0
-    while at < end:
-        folded ^= int.from_bytes(bytes(buf[at:min(at + _STEP, end)]), "little")
-        at += _STEP
-    bits = _STEP * 4
-    while bits >= 8:
-        folded = (folded ^ folded >> bits) & (1 << bits) - 1
-        bits >>= 1
+    for i in range(at, end):
+        folded ^= buf[i]
     return folded
 
 
