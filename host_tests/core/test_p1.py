@@ -531,3 +531,15 @@ def test_a_line_that_was_cut_off_is_not_taken_for_its_start_later():
         half = telegram(*lines)[:-len("*m3)\r\n!") - i]
         assert reader.raw(half)["time"] == NOON
         assert reader(*lines) == read(*lines)
+
+
+def test_lines_that_are_never_the_same_do_not_fill_the_memory():
+    reader = Reader()
+    for i in range(60):
+        lines = ["0-0:%d.%d.0(%s)" % (i, j, "7" * 700) for j in range(5)]
+        assert reader(STAMP, "1-0:1.7.0(00.%03d*kW)" % i, *lines)["power_import_w"] == i
+    for i in range(60):  # lines of many bytes that were lines of few
+        assert reader(STAMP, *["1-0:1.7.0(00.%03d*kW)" % i] + ["0-0:7.%d.0(%d)" % (j, i) for j in range(60)])
+        assert reader(STAMP, "0-0:7.%d.0(%s)" % (i, "7" * 700), "1-0:1.7.0(00.%03d*kW)" % i)["power_import_w"] == i
+    kept = [thing for thing in reader.__dict__["decoder"].__dict__.values() if isinstance(thing, list)]
+    assert kept and sum([len(text) for texts in kept for text in texts if isinstance(text, bytes)]) < 6000

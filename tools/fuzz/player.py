@@ -24,7 +24,7 @@ GOOD = 3  # telegrams that must be read behind the garbage
 # byte plus so much for a full buffer of the worst bytes.
 STEPS_A_BYTE, STEPS = 60, 60_000
 KERNEL_A_BYTE, KERNEL = 60, 3_000_000
-HELD = 64 * 1024  # bytes of texts and buffers that a Meter may hold
+HELD = 32 * 1024  # bytes of texts and buffers that a Meter may hold
 _CORE = str(FIRMWARE / "wattport")
 _KERNELS = str(FIRMWARE / "wattport" / "crypto")
 
