@@ -124,7 +124,7 @@ def test_a_key_for_a_meter_that_does_not_encrypt_is_reported_and_the_readings_co
                 wire.send(telegram)
                 reading_at(listener, firmware, expected)
             assert health_of(listener, firmware)["key_unused"] == 3
-            assert len(firmware.logged("does not encrypt")) == 1
+            assert len(firmware.logged("not encrypted")) == 1
 
 
 def stall(connection):
