@@ -19,7 +19,8 @@ from wattport.errors import MeterError
 from wattport.reading import settle
 
 _MOST_LINES = const(160)
-_MOST_BYTES = const(4096)  # of them together: as many as a telegram has at most
+_MOST_BYTES = const(4096)  # of them together, as many as a telegram has at most; short lines may add to that
+_SHORT = const(48)
 _LONGEST_NUMBER = const(24)
 _LINE_ENDS = b"\n)"  # a telegram that ends without is cut off
 _LONGEST_KEPT = const(768)  # of a line that does not change: a text message of 2 KB is not worth its heap
@@ -135,18 +136,15 @@ class P1Decoder:
             return -1
         texts = self._texts
         key = bytes(buf[at:bracket + 1])
-        lists = texts, self._tails, self._names, self._values
-        if sum(map(len, texts)) > _MOST_BYTES:
-            k = 0
-            for kept in lists:
-                kept.clear()
-        for place in range(k, len(texts)):
+        full = stop - at > _SHORT and sum(map(len, texts)) > _MOST_BYTES
+        for place in range(k, 0 if full else len(texts)):
             if texts[place].startswith(key):
                 known = texts[place] != key + b"\x00"
                 break
         else:
             known = False
-            if len(texts) >= _MOST_LINES:  # broken lines of a meter without checksums add up
+            lists = texts, self._tails, self._names, self._values
+            if full or len(texts) >= _MOST_LINES:  # broken lines of a meter without checksums add up
                 k = 0
                 for kept in lists:
                     kept.clear()
