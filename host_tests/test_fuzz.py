@@ -14,8 +14,10 @@ cpython.install()
 from tools.fuzz import chip, judge, lines, mutate, player  # noqa: E402
 from tools.fuzz.__main__ import shorter  # noqa: E402
 from tools.meters.dlms import seal  # noqa: E402
+from wattport import posixzone  # noqa: E402
 from wattport.crypto import gcm, ghash  # noqa: E402
 from wattport.decode import cosem  # noqa: E402
+from wattport.errors import MeterError  # noqa: E402
 from wattport.frame import framer, hdlc, mbus, p1, sml  # noqa: E402
 
 LINES = lines.every()
@@ -164,3 +166,29 @@ def test_a_telegram_taken_apart_and_changed_inside_has_right_checksums_still():
             heard.silence()
             reached += not {"checksum", "truncated", "wrong_key"} & set(heard.kinds)
         assert reached > 8, line.name
+
+
+def test_lists_that_look_the_same_and_are_not_give_whole_numbers_or_a_named_error(monkeypatch):
+    """A list is known by a sum of 25 bits. Here that is of none, so every list is taken for the first."""
+    monkeypatch.setattr(cosem, "_BITS", 0)
+    lists = {}
+    for line in LINES:
+        for telegram in line.telegrams:
+            data = mutate.unwrapped(telegram)
+            if data and data[0] in (0xDB, 0xDC) and line.key:
+                data = (judge.unsealed(data, line.key, line.auth_key) or [b""])[0]
+            if data and data[0] == 0x0F:
+                lists[data] = posixzone.parse(line.zone or posixzone.CENTRAL_EUROPE)
+    assert len(lists) > 60
+    outcomes = set()
+    for first in list(lists)[::9]:
+        decoder = cosem.CosemDecoder(lists[first])
+        for data in (first, *lists):
+            try:
+                judge.check_reading(decoder.decode(data, 0, len(data)))
+                outcomes.add("reading")
+            except MeterError as error:
+                outcomes.add(error.detail.rpartition(" ")[2])
+            except judge.Finding as finding:
+                assert str(finding) == "a reading that is {}"  # nothing of the plan is in the list
+    assert {"reading", "like"} <= outcomes

@@ -233,14 +233,20 @@ class CosemDecoder:
             found = self._plan(buf, start, end, walker.mark)
         if isinstance(found, str):
             raise MeterError("unsupported", found)
-        clock, plan = found
-        items = walker.items
+        try:
+            return self._read(buf, walker.items, stamp, found[0], found[1])
+        except (IndexError, TypeError):  # marks are short: one in millions means two lists
+            raise MeterError("malformed", "the list does not hold what it looks like")
+
+    def _read(self, buf, items, stamp, clock, plan):
         reading = {}
         for i in range(0, len(plan), 3):
             value, name, factor = items[plan[i]], plan[i + 1], plan[i + 2]
             if value is None:
                 continue
             if factor:
+                if isinstance(value, tuple):
+                    raise TypeError
                 reading[name] = value * factor if factor > 0 else _divided(value, -factor)
             elif name == "time":
                 stamp = value[0]
