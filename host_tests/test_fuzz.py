@@ -2,6 +2,7 @@
 """The short form of `make fuzz`, and proof that it would see what it looks for: each thing that must never happen is
 made to happen, and found."""
 
+import json
 import random
 from array import array
 
@@ -11,6 +12,7 @@ from tools import cpython
 
 cpython.install()
 
+from tools.decoder import Decoder  # noqa: E402
 from tools.fuzz import chip, judge, lines, mutate, player  # noqa: E402
 from tools.fuzz.__main__ import shorter  # noqa: E402
 from tools.meters.dlms import seal  # noqa: E402
@@ -56,6 +58,28 @@ def test_the_32_bit_port_says_the_same_in_a_small_heap_that_stays_as_free(tmp_pa
     frames, readings, _, late = chip.run(LINES, 2500, "short", tmp_path)
     assert frames >= 2500 and readings > 1000
     assert late > 40 * 1024
+
+
+def test_the_tool_says_something_of_whatever_it_is_given():
+    """Its codes and its items are read from the same broken telegrams, and from what is in them without a frame."""
+    chance = random.Random("tool")
+    for _ in range(2500):
+        line = chance.choice(LINES)
+        telegram, donor = chance.choice(line.telegrams), chance.choice(chance.choice(LINES).telegrams)
+        data = mutate.unit(chance, telegram, line, donor)
+        inner = mutate.unwrapped(telegram)
+        if inner and chance.random() < 0.3:
+            data = chance.choice((b"", b"\xe6\xe7\x00")) + mutate.bend(chance, inner, (1, 2, 6, 9, 10, 15, 18), donor)
+        data = data or b"\0"
+        options = {"obis": chance.random() < 0.8, "items": chance.random() < 0.3}
+        for name in ("key", "auth_key"):
+            if getattr(line, name):
+                options[name] = getattr(line, name).hex()
+        told = []
+        decoder = Decoder(options, lambda text, told=told: told.append(json.loads(text)), data[:512])
+        decoder.meter.feed(data, len(data))
+        decoder.finish()
+        assert told and all(isinstance(text, str) for text in decoder.remarks())
 
 
 @pytest.mark.parametrize("module, name, family", [
