@@ -111,7 +111,8 @@ class Walker:
             self._add((at, at + 6), "c", code_at(self._buf, at))
         else:
             # twelve digits of a meter's number are no year
-            self._text(at, size, "t" if size == 12 and not 32 <= self._buf[at] < 127 else "o", _OCTETS)
+            clock = size == 12 and not 32 <= self._buf[at] < 127
+            self._text(at, size, "t" if clock else "o", _OCTETS | clock << 4)
 
     def _text(self, at, size, letter, kind):
         if size >= _SHORTEST_NAME and len(self.items) < HEADS and 32 <= self._buf[at] < 127:
