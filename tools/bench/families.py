@@ -68,7 +68,7 @@ def decoding(folder, case):
     budget = None
     for name, read in peers.of(case.family, case.frames, case.key, case.auth_key).items():
         with peers.quiet():
-            theirs = best(lambda read=read: read(case.frames), len(case.frames), 3)
+            theirs = best(lambda read=read: read(case.frames), len(case.frames), 5)
         show("decode.%s.%s" % (case.name, name), theirs, "us")
         least = theirs / peers.FACTORS.get((case.name, name), 1)
         budget = least if budget is None else min(budget, least)
