@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What of a library goes onto the device: the definitions that we use, and nothing else.
 
-microdot reads our requests; routing, answers and files are done by `web/server.py`, within limits that microdot does not
-know. Its 173 names that nobody uses would stay in the heap for ever, and its code takes 8 KB.
+microdot reads our requests; routing, answers and files are done by `web/server.py`, within limits that microdot does
+not know. Its names that nobody uses, some 150, would stay in the heap for ever, and their code takes 8 KB.
 """
 
 import ast

@@ -18,7 +18,6 @@ import time
 import microdot
 from micropython import const
 
-
 CLIENTS = 4  # at a time; the chip has ten sockets for everything
 _REQUEST_MS = const(5000)  # from the connection to the last byte of the request
 _ANSWER_MS = const(5000)  # for an answer, or for one piece of an endless one
