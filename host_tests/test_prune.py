@@ -8,8 +8,28 @@ import pytest
 
 from tools.prune import MICRODOT, prune
 
-SOURCE = "import os\nimport re\n\n\ndef one():\n    return re.compile('a')\n\n\ndef two():\n    return os\n\n\n" \
-         "class C:\n    'doc'\n    most = 3\n\n    def a(self):\n        return 1\n\n    def b(self):\n        return 2\n"
+SOURCE = """import os
+import re
+
+
+def one():
+    return re.compile('a')
+
+
+def two():
+    return os
+
+
+class C:
+    'doc'
+    most = 3
+
+    def a(self):
+        return 1
+
+    def b(self):
+        return 2
+"""
 
 
 def test_what_is_kept_is_as_it_was_and_the_rest_is_gone():

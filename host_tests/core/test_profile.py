@@ -251,7 +251,8 @@ def test_a_meters_number_at_the_end_of_its_list_is_not_taken_for_a_clock():
 
 def test_a_tariff_may_be_written_in_octets_or_in_words():
     for written, tariff in ((b"\x00\x02", 2), (b"\x01", 1), (b"RATE2\x00\x00\x00", 2), (b"T3", 3), (b"2", 2),
-                            (b"", None), (b"low", None), (b"\x00\x00", None), (b"\xff\xfe", None), (b"1234567890", None)):
+                            (b"", None), (b"low", None), (b"\x00\x00", None), (b"\xff\xfe", None),
+                            (b"1234567890", None)):
         head = [octets(b"ISK1030789375606"), octets(b"16820006"), b"\x16\x01", octets(written)]
         body = head + numbers(4, *range(8))
         assert decode(notification(*body)).get("tariff") == tariff, written
