@@ -204,11 +204,6 @@ def measured(player, work, pieces, silence):
     return work.new > 0
 
 
-def poisoned(errors):
-    """How many errors say that a list can't be read which looks like one that could not be read."""
-    return len([error for error in errors if error.detail.startswith("no profile fits")])
-
-
 def good(player, chance, silent):
     """Good telegrams behind the garbage: (telegrams lost, bytes from the first on until one was read).
 
@@ -219,7 +214,6 @@ def good(player, chance, silent):
     sent = size = at = 0
     late = None
     before = len(player.readings)
-    del player.errors[:]
     while sent < GOOD or not silent and size < 2 * SIZE:
         telegram = telegrams[(first + sent) % len(telegrams)]
         player.feed(telegram)
@@ -283,9 +277,6 @@ def _cases(player, lines, chance, cases, work, traced, stats):
                 player.silence()
             lost, late = good(player, chance, silent)
             stats["late"] = max(stats["late"], late)
-            spoilt = poisoned(player.errors)
-            stats["poisoned"] += spoilt
-            lost -= spoilt
             stats["lost"][lost] = stats["lost"].get(lost, 0) + 1
             if lost > (0 if silent else 1) or lost < 0 and silent:
                 raise Finding("%d good telegrams were lost, the first was read %d bytes late" % (lost, late))
@@ -337,7 +328,7 @@ def rounds(lines, count, seed, chance_of, traced, stats, work, on_finding, cases
 
 
 def fresh_stats():
-    return {"frames": 0, "readings": 0, "poisoned": 0, "held": 0, "late": 0, "lost": {}, "kinds": {}, "told": set()}
+    return {"frames": 0, "readings": 0, "held": 0, "late": 0, "lost": {}, "kinds": {}, "told": set()}
 
 
 def summary(stats, work):
