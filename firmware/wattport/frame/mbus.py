@@ -61,11 +61,11 @@ class Mbus:
             return 0
         at = start + _HEAD
         stop = at + length
+        if buf[stop + 1] != 0x16:
+            raise MeterError("truncated", "no end mark at the end of the frame")
         counted = 0
         for i in range(at, stop):
             counted += buf[i]
-        if buf[stop + 1] != 0x16:
-            raise MeterError("truncated", "no end mark at the end of the frame")
         if counted & 0xFF != buf[stop]:
             raise MeterError("checksum", "frame checksum is %02X, should be %02X" % (buf[stop], counted & 0xFF))
         return self.reach
