@@ -23,7 +23,7 @@ class Parts:
 
     def drop(self):
         """Give up what is there."""
-        if self._next > 0:
+        if self._next > 0 and self._buf:  # some begin with a part that holds nothing
             self.lost = self._buf
         self._next = -1
 
