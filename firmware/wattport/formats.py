@@ -5,6 +5,7 @@ The tables are texts: a name that stands in a module for itself stays in the hea
 """
 
 from wattport.errors import MeterError
+from wattport.modules import load
 
 # protocol → first byte of what it mostly holds
 EXPECTED = {"P1": 0x2F, "encrypted": 0x2F, "HDLC": 0x0F, "M-Bus": 0x0F, "SML": 0x76, "TIC": 0x0A}
@@ -15,20 +16,17 @@ _DECODERS = ("2F p1 P1Decoder|0F cosem CosemDecoder|76 sml SmlDecoder|0A tic Tic
              "7B glow GlowDecoder")
 
 
-def _module(name):
-    return __import__(name, None, None, ("*",))
-
-
 def protocols(wanted):
     """The frame protocols that may be on the line: all, or the one of a name."""
     found = []
     for line in _PROTOCOLS.split("|"):
         words = line.split()
         if wanted in ("auto", words[0]):
-            module = _module("wattport.frame." + words[1])
-            found += [getattr(module, name)() for name in words[2:]]
-            if words[0] == "TIC":
-                found.append(getattr(module, words[2])(True))  # its parity bits may still be there
+            for name in words[2:]:
+                make = load("wattport.frame." + words[1], name)
+                found.append(make())
+                if words[0] == "TIC":
+                    found.append(make(True))  # its parity bits may still be there
     return found
 
 
@@ -37,6 +35,6 @@ def decoder(first, zone, key, profile):
     for line in _DECODERS.split("|"):
         words = line.split()
         if "%02X" % first in words[:-2]:
-            make = getattr(_module("wattport.decode." + words[-2]), words[-1])
+            make = load("wattport.decode." + words[-2], words[-1])
             return make(zone, profile) if first == 0x0F else make(zone, key) if words[-2] == "amis" else make(zone)
     raise MeterError("unsupported", "data of an unknown kind, first byte %02X" % first)

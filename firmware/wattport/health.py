@@ -11,6 +11,10 @@ from wattport.version import VERSION
 _DAY_MS = const(86400000)
 _SILENT_MS = const(30000)  # most meters send every 1 to 10 s, none that we know less often than that
 
+# one text: each name that stands alone would stay in the heap for ever
+_NAMES = ("version uptime_s reset_cause meter family telegram_age_s telegrams frames errors key key_unused stale line "
+          "line_found held dropped swaps garbage bytes stall_ms heap_free rssi tasks mqtt")
+
 
 class Health:
     """Gathers from the parts; `meter_state()` is "ok", "undecoded" (bytes but no telegram) or "silent"."""
@@ -65,14 +69,10 @@ class Health:
         gc.collect()  # what is free, not what happens to be left
         counters, odd = self.meter.counters, self.guard.counts if self.guard else {}
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
-        return {
-            "version": VERSION, "uptime_s": self._log.uptime_s(), "reset_cause": self._reset_cause,
-            "meter": self.meter_state(), "family": self.family, "telegram_age_s": self._age_s(self._decoded),
-            "telegrams": counters.telegrams, "frames": counters.frames, "errors": counters.errors,
-            "key": self.meter.key_verdict, "key_unused": counters.key_unused, "stale": counters.stale,
-            "line": self._line.text, "line_found": self._line.found,
-            "held": odd.get("held", 0), "dropped": odd.get("dropped", 0), "swaps": odd.get("swap", 0),
-            "garbage": self.meter.garbage, "bytes": self._line.bytes, "stall_ms": stall_ms,
-            "heap_free": gc.mem_free(), "rssi": self._wifi.rssi(), "tasks": self._tasks,
-            "mqtt": self._publisher.status,
-        }
+        values = (
+            VERSION, self._log.uptime_s(), self._reset_cause, self.meter_state(), self.family,
+            self._age_s(self._decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
+            counters.key_unused, counters.stale, self._line.text, self._line.found, odd.get("held", 0),
+            odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
+            self._wifi.rssi(), self._tasks, self._publisher.status)
+        return dict(zip(_NAMES.split(), values))

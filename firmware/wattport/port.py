@@ -5,7 +5,10 @@ from binascii import unhexlify
 
 import board
 
-from wattport.modules import forget
+from wattport.modules import forget, load
+
+# setting `source` → module, class; request: a meter in the port that is asked
+_LINKS = "pulse wattport.link.pulse Pulse|glow wattport.link.glow Glow|request wattport.link.request Request"
 
 
 def make_meter(app, protocol=None):
@@ -33,18 +36,18 @@ def build(app, mqtt, client_id):
     parts call, and `renew`. mqtt: the group of the settings, for a Glow device without a broker of its own.
     """
     settings = app.settings
-    if settings["source"] == "pulse":
-        from wattport.link.pulse import Pulse
-        source = Pulse(board, settings, app.reading, app.log)
-        return source, source, "by its pulses"
-    if settings["source"] == "glow":
-        from wattport.link.glow import Glow
-        source = Glow(settings, mqtt, client_id, app.connected, app.reading, app.error, app.log)
-        return source, source, "through Glow"
+    source = settings["source"]
+    links = {line.split()[0]: line.split()[1:] for line in _LINKS.split("|")}
+    if source in links:
+        make = load(*links[source])
+        if source[0] == "p":
+            made = make(board, settings, app.reading, app.log)
+        else:
+            made = make(settings, mqtt, client_id, app.connected, app.reading, app.error, app.log)
+        return made, made, source
     if settings["request_s"]:
-        from wattport.link.request import Request
         meter = make_meter(app)
-        line = Request(board, settings, meter, app.log)
+        line = load(*links["request"])(board, settings, meter, app.log)
         return meter, line, "line " + line.text
     from wattport.link.uart import Line
     kept = _kept(settings)

@@ -75,16 +75,6 @@ SCHEMA = {
         "profile": ({}, (_is_profile, "a profile, or {}")),
         "limit_w": (80000, _whole(0, 10000000)),
         "source": ("port", _one_of("port", "pulse", "glow")),
-        "pulses_per_kwh": (1000, _whole(1, 100000)),
-        "start_wh": (0, _whole(0, 99999999999)),
-        "debounce_ms": (60, _whole(0, 1000)),
-        "pulse_edge": ("falling", _one_of("falling", "rising")),
-        "pulse_export": (False, _FLAG),
-        "glow_host": ("", _text(253)),
-        "glow_port": (1883, _whole(1, 65535)),
-        "glow_user": ("", _text(128)),
-        "glow_password": ("", _text(128)),
-        "glow_topic": ("glow/+/SENSOR/+", _text(128)),
     },
     "mqtt": {
         "host": ("", _text(253)),
@@ -110,6 +100,15 @@ SCHEMA = {
         "zone": ("CET-1CEST,M3.5.0,M10.5.0/3", (_is_zone, "a POSIX time zone, such as CET-1CEST,M3.5.0,M10.5.0/3")),
     },
 }
+
+# what only a British meter needs, in long texts: names that stand alone stay in the heap for ever, needed or not
+_METER = SCHEMA["meter"]
+for _name, _default, _rule in zip(
+        "pulses_per_kwh start_wh debounce_ms pulse_edge pulse_export glow_host glow_port glow_user glow_password "
+        "glow_topic".split(), (1000, 0, 60, "falling,rising".split(",")[0], False, "", 1883, "", "", "glow/+/SENSOR/+"),
+        (_whole(1, 100000), _whole(0, 99999999999), _whole(0, 1000), _one_of(*"falling,rising".split(",")), _FLAG,
+         _text(253), _whole(1, 65535), _text(128), _text(128), _text(128))):
+    _METER[_name] = _default, _rule
 
 
 def check(document):
