@@ -4,7 +4,7 @@ the bytes that are free. Written with few names of its own: each would count."""
 
 import gc
 
-gc.threshold(8192)  # as main.py
+gc.threshold(4096)  # as main.py
 
 import asyncio  # noqa: E402, F401
 import sys  # noqa: E402

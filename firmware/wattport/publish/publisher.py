@@ -6,6 +6,7 @@ queue, a few. Home Assistant's discovery is imported while it has something to s
 """
 
 import asyncio
+import gc
 import random
 import time
 
@@ -255,6 +256,7 @@ class Publisher:
             self._configs = self._new_configs()
         if self._configs is None:
             return False
+        gc.collect()
         try:
             topic, text = next(self._configs)
         except StopIteration:
@@ -273,6 +275,7 @@ class Publisher:
         reading, health, announced = self._seen_reading, self._seen_health, self._announced
         self._seen_reading = None  # another one comes if it has news
         if reading is not None and _has_news(reading, announced):
+            gc.collect()  # the import takes 10 KB; a heap that grows for it takes them from Wi-Fi, for ever
             from wattport.publish import discovery
             return discovery.of_reading(self._about, reading, announced)
         if health is not None:
