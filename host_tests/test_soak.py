@@ -20,6 +20,7 @@ FAULTS = [("noise", 0.1), ("truncation", 0.08), ("crc", 0.05), ("bitflip", 0.05)
 # one line for each delivery: [readings, errors so far, the last reading]; then the free heap, and the counters
 READER = """
 import gc, json, sys
+gc.threshold(4096)  # as main.py
 from binascii import unhexlify
 from wattport.meter import Meter
 
