@@ -21,7 +21,6 @@ _CHUNK = const(512)
 _LOOK_MS = const(10)
 _SILENCE_MS = const(500)  # no meter pauses that long inside of a frame
 _PARTS_MS = const(4000)  # nor that long between the frames of a telegram: an E450 waits 3 s before its last block
-_PAUSE_MS = const(100)
 _SECOND_MS = const(1000)
 # a meter that sends once a minute has lost two telegrams then; the one that was swapped has been away for longer
 _LOST_S = const(120)
@@ -47,7 +46,6 @@ class Line:
         self.stall_ms = 0
         self.pin = self._search = None
         self._unread_s = self._quiet_s = self._frames = self._seen = 0
-        self._fine = True  # the UART interrupts for many bytes, not for each
         self._automatic = not settings["baud"]
         self.found = True
         self.set(settings["baud"], settings["format"], settings["invert"])
@@ -66,9 +64,10 @@ class Line:
 
     def _options(self):
         bits, parity = _BITS[self.format]
-        # timeout_char 0: each byte comes at once, as the count of bytes a second needs it; else with fewer interrupts
+        # timeout_char 2: an interrupt for 120 bytes or for a pause of two; one for each byte, with a meter that sends
+        # while the chip starts, keeps the emulated ESP32 in there until its interrupt watchdog bites
         return {"baudrate": self.baud, "bits": bits, "parity": parity, "stop": 1, "timeout": 0,
-                "timeout_char": 2 if self.found else 0, "invert": machine.UART.INV_RX if self.invert else 0}
+                "timeout_char": 2, "invert": machine.UART.INV_RX if self.invert else 0}
 
     def set(self, baud, form, invert):
         self.baud, self.format, self.invert = baud, form, invert
@@ -84,7 +83,6 @@ class Line:
     def _begin(self, lost):
         from wattport.link.search import Search
         self._search = Search(self, lost)
-        self._fine = False
 
     def _watch(self):
         """Once a second, for a line that was found: does it still give frames? Silence is no sign of another one."""
@@ -121,9 +119,6 @@ class Line:
                     self.meter.answer = b""
             elif self.meter.pending and time.ticks_diff(now, heard) > _SILENCE_MS:
                 self.meter.flush(False, time.ticks_diff(now, heard) < _PARTS_MS)
-            elif self.found and not self._fine and time.ticks_diff(now, heard) > _PAUSE_MS:
-                self._fine = True
-                self._uart.init(**self._options())
             if self._search and self._search.look(size or 0, gap):
                 self._search = None
                 forget("wattport.link.search")
