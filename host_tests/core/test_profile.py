@@ -160,6 +160,19 @@ def test_a_meter_of_another_maker_on_the_same_line_is_not_read_by_the_old_layout
             assert decoder.decode(data, 0, len(data))["import_wh"] == 1
 
 
+def test_a_list_that_was_refused_is_tried_again_now_and_then():
+    own = {"shape": "44", "fields": {"0": "import_wh"}}
+    decoder = CosemDecoder(CET, own)
+    data = notification(u16(7), u16(2))
+    assert kind_of(decoder.decode, data, 0, len(data)) == "unsupported"
+    own["shape"] = "22"  # now it would be read
+    refused = 0
+    while kind_of(decoder.decode, data, 0, len(data)):
+        refused += 1
+        assert refused < 20
+    assert refused > 5 and decoder.decode(data, 0, len(data))["import_wh"] == 7
+
+
 def test_many_lists_of_one_meter_do_not_fill_the_heap():
     decoder = CosemDecoder(CET)
     for count in range(1, 60):

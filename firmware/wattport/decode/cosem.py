@@ -17,6 +17,7 @@ from wattport.reading import settle
 _DEEPEST = const(6)
 _MOST_ITEMS = const(200)
 _MOST_PLANS = const(6)
+_TRY_AGAIN = const(16)
 # fixed sizes of A-XDR types: boolean, int32, uint32, bcd, int8, int16, uint8, uint16, int64, uint64, enum
 _SIZES = {3: 1, 5: 4, 6: 4, 13: 1, 15: 1, 16: 2, 17: 1, 18: 2, 20: 8, 21: 8, 22: 1}
 _SIGNED = (5, 15, 16, 20)
@@ -222,6 +223,7 @@ class CosemDecoder:
     def __init__(self, zone, profile=None):
         self._zone = zone
         self._profile = profile
+        self._refused = 0
         self._plans = {}  # mark of a list → (clock, [index, name, factor, ...]), or why there is none
 
     def decode(self, buf, start, end):
@@ -233,6 +235,9 @@ class CosemDecoder:
         if not found:
             found = self._plan(buf, start, end, walker.mark)
         if isinstance(found, str):
+            self._refused += 1
+            if not self._refused % _TRY_AGAIN:  # a damaged list may have had the mark of a sound one
+                del self._plans[walker.mark]
             raise MeterError("unsupported", found)
         try:
             return self._read(buf, walker.items, stamp, found[0], found[1])
