@@ -62,6 +62,7 @@ class Meter:
         self.decoders = {}  # first byte of a payload → what decodes it; tools put in their own
         self._garbage = 0
         self._clear = False  # the last telegram came in the clear
+        self._verdict = 0, ""
         self.protocol = ""
         self.answer = b""
         self.counters = Counters()
@@ -108,11 +109,11 @@ class Meter:
         code = self._decryptor.verdict if self._decryptor else 0
         if self._clear:
             code = 1 if self._key else 0
-        if not code:
-            return ""
-        from wattport.frame.verdict import TEXTS
-        forget("wattport.frame.verdict")
-        return TEXTS[code]
+        if code != self._verdict[0]:  # the words are in the flash, and this may be asked at each telegram
+            from wattport.frame.verdict import TEXTS
+            forget("wattport.frame.verdict")
+            self._verdict = code, TEXTS[code]
+        return self._verdict[1]
 
     def _error(self, error, buf, start, end):
         self._tell(error, buf, start, end)
@@ -137,7 +138,7 @@ class Meter:
             self._drop()
         self.counters.frames += 1
         self.protocol = protocol.name
-        family, text_family = protocol.family, ""
+        family = protocol.family
         opened = protocol.open(buf, start, end)
         if hasattr(protocol, "parts"):
             self._mourn(protocol.parts)
@@ -171,18 +172,16 @@ class Meter:
         decoder = self._decoder(first)
         if first == _TEXT:
             reading = decoder.decode(buf, at, stop, not protocol.whole and not encrypted)
-            text_family = decoder.family
+            family = decoder.family if not encrypted else _ENCRYPTED_TEXTS[protocol.name == "P1"]
         else:
             reading = decoder.decode(buf, at, stop)
+            if first in _AMIS:
+                encrypted, family = True, "amis"
+            elif encrypted and family != "dlms-gbt":
+                family += "-encrypted"
         if self._obis:
             from wattport.decode import codes
             reading["obis"] = codes.of(first, buf, at, stop)
-        if text_family:
-            family = text_family if not encrypted else _ENCRYPTED_TEXTS[protocol.name == "P1"]
-        elif first in _AMIS:
-            encrypted, family = True, "amis"
-        elif encrypted and family != "dlms-gbt":
-            family += "-encrypted"
         self._clear = not encrypted
         if self._key and not encrypted:
             self.counters.key_unused += 1
