@@ -5,9 +5,15 @@
 """
 
 from wattport.decode import cosem, p1line
+from wattport.decode.units import UNITS
 
-# Blue Book, table of physical units
-UNITS = {27: "W", 28: "VA", 29: "var", 30: "Wh", 31: "VAh", 32: "varh", 33: "A", 35: "V", 44: "Hz"}
+# as people write them
+_SHOWN = {"VAR": "var", "WH": "Wh", "VAH": "VAh", "VARH": "varh", "HZ": "Hz"}
+
+
+def _unit(code):
+    unit = UNITS.get(code, "")
+    return _SHOWN.get(unit, unit)
 
 
 def _value(buf, at, end):
@@ -58,7 +64,7 @@ def of_notification(buf, start, end):
             found[code] = cosem.text_of(buf, value[0], value[1])
         elif value is not None:
             scaler, unit = walker.scales.get(i + 1, (0, 255))
-            found[code] = [value, scaler, UNITS.get(unit, "")]
+            found[code] = [value, scaler, _unit(unit)]
     return found
 
 
@@ -73,7 +79,7 @@ def of_sml(buf, start, end):
         if buf[at + 5] != 0xFF:
             code += "*%d" % buf[at + 5]
         if walker.value is not None:
-            found[code] = [walker.value, walker.scaler or 0, UNITS.get(walker.unit, "")]
+            found[code] = [walker.value, walker.scaler or 0, _unit(walker.unit)]
         elif walker.text_end > walker.text:
             found[code] = sml.plain(buf, walker.text, walker.text_end)
     return found

@@ -283,6 +283,7 @@ class CosemDecoder:
         del plan
         forget("wattport.decode.plan")
         forget("wattport.decode.profile")
+        forget("wattport.decode.units")
         return found
 
 

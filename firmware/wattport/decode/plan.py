@@ -8,10 +8,9 @@ a profile names by their place.
 
 from wattport.decode import profile as profiles
 from wattport.decode.cosem import code_at
+from wattport.decode.units import UNITS
 from wattport.reading import name_of, unit_of
 
-# Blue Book, table of physical units: those that a Reading has
-_UNITS = {27: "W", 28: "VA", 29: "VAR", 30: "WH", 31: "VAH", 32: "VARH", 33: "A", 35: "V", 44: "HZ"}
 _NONE = 255
 _MOST_SCALE = 9  # a broken one must not fill the heap with zeros
 _TIME = 0x010000
@@ -50,7 +49,7 @@ def make(buf, walker, own=None):
     A factor of 0 stands for a text or a time. `own`: the household's profile, tried before those that are built in.
     """
     pairs = _pairs(buf, walker)
-    profile = profiles.find(buf, walker, [code for code, _ in pairs], own)
+    profile = profiles.find(buf, walker, pairs, own)
     shape, scales = walker.shape, walker.scales
     plan = []
     if not profile and not scales:
@@ -77,7 +76,7 @@ def make(buf, walker, own=None):
                 continue
             if place in scales:
                 scaler, unit = scales[place]
-                factor = _factor(name, scaler, "" if unit == _NONE else _UNITS.get(unit, "?"))
+                factor = _factor(name, scaler, "" if unit == _NONE else UNITS.get(unit, "?"))
             elif profile:
                 factor = profile["scales"].get(code >> 8, 0) or profile["scales"].get(code >> 8 & 0xFF, 0) or 1
             elif unit_of(name)[0] in _PLAIN or not unit_of(name)[0]:

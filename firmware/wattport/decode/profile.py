@@ -107,8 +107,9 @@ def _fits(profile, buf, walker):
     return _begins(buf, walker, profile.get("text", "")) and _begins(buf, walker, profile.get("model", ""))
 
 
-def find(buf, walker, codes, own=None):
-    """The checked profile that fits a walked list, or None. Read a line at a time: all of them would not fit."""
+def find(buf, walker, pairs, own=None):
+    """The checked profile that fits a walked list, or None; `pairs`: its codes and values, if it has some. The file is
+    read a line at a time: all of it would not fit."""
     if own:
         profile = check(own)
         if _fits(profile, buf, walker):
@@ -119,5 +120,5 @@ def find(buf, walker, codes, own=None):
             if not line:
                 return None
             profile = json.loads(line)
-            if _fits(profile, buf, walker) and ("fields" in profile or codes):
+            if _fits(profile, buf, walker) and ("fields" in profile or pairs):
                 return check(profile)

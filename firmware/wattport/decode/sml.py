@@ -20,6 +20,7 @@ What is irregular about makers, none of it told by the meter itself:
 
 from micropython import const
 
+from wattport.decode.units import UNITS
 from wattport.errors import MeterError
 from wattport.reading import name_of, settle, unit_of
 
@@ -33,8 +34,6 @@ _LONGEST_NUMBER = const(8)
 _LIST_OF_VALUES = const(0x0701)
 _GREATEST_EXPONENT = const(12)
 _YEAR_2015 = const(1420070400)
-# units of the Blue Book, 4.3.2, as `unit_of` has them
-_UNITS = {27: "W", 28: "VA", 29: "VAR", 30: "WH", 31: "VAH", 32: "VARH", 33: "A", 35: "V", 44: "HZ"}
 _ABSOLUTE = "absolute_w"  # 15.7.0, until its direction is known
 _OTHERS = {0x0F0700: _ABSOLUTE, 0x010701: "net_w"}
 _IMPORT = "power_import_"
@@ -327,7 +326,7 @@ class SmlDecoder:
             return
         unit, exponent = unit_of(name)
         exponent += walker.scaler or 0
-        if _UNITS.get(walker.unit, "") != unit or abs(exponent) > _GREATEST_EXPONENT:
+        if UNITS.get(walker.unit, "") != unit or abs(exponent) > _GREATEST_EXPONENT:
             return
         value = walker.value
         if value < 0 and unit == "W":
