@@ -134,7 +134,7 @@ def test_what_was_found_is_kept_told_and_the_detector_is_let_go(chip, tmp_path):
     assert chip.run(line, 60, lambda: (tmp_path / "line.txt").exists()) < 60
     assert line.found and line.text == "2400 8E1"
     assert (tmp_path / "line.txt").read_text() == "2400 8E1 plain HDLC\n"
-    assert not (tmp_path / "line.new").exists()
+    assert sorted(path.name for path in tmp_path.glob("line*")) == ["line.txt"]
     assert "the meter's line is 2400 8E1, HDLC" in chip.log
     assert "wattport.link.detect" not in sys.modules and "wattport.link.search" not in sys.modules
     count = len(chip.opened)

@@ -6,10 +6,8 @@ written new, then renamed, so a power cut leaves the old one or the new one.
 """
 
 import json
-import os
 
 PATH = "settings.json"
-_NEW = ".new"
 
 
 class SettingsError(Exception):
@@ -102,13 +100,13 @@ SCHEMA = {
 }
 
 # what only a British meter needs, in long texts: names that stand alone stay in the heap for ever, needed or not
-_METER = SCHEMA["meter"]
+_EDGES = "falling rising".split()
 for _name, _default, _rule in zip(
         "pulses_per_kwh start_wh debounce_ms pulse_edge pulse_export glow_host glow_port glow_user glow_password "
-        "glow_topic".split(), (1000, 0, 60, "falling,rising".split(",")[0], False, "", 1883, "", "", "glow/+/SENSOR/+"),
-        (_whole(1, 100000), _whole(0, 99999999999), _whole(0, 1000), _one_of(*"falling,rising".split(",")), _FLAG,
+        "glow_topic".split(), (1000, 0, 60, _EDGES[0], False, "", 1883, "", "", "glow/+/SENSOR/+"),
+        (_whole(1, 100000), _whole(0, 99999999999), _whole(0, 1000), _one_of(*_EDGES), _FLAG,
          _text(253), _whole(1, 65535), _text(128), _text(128), _text(128))):
-    _METER[_name] = _default, _rule
+    SCHEMA["meter"][_name] = _default, _rule
 
 
 def check(document):
@@ -151,9 +149,6 @@ def load(path=PATH):
 
 def save(document, path=PATH):
     """Keep `document` if it is right; the old file stays until the new one is whole."""
+    from wattport.files import replace
     check(document)
-    with open(path + _NEW, "w") as file:
-        json.dump(document, file)
-    if hasattr(os, "sync"):
-        os.sync()
-    os.rename(path + _NEW, path)
+    replace(path, json.dumps(document))

@@ -2,10 +2,7 @@
 """The line that was found, kept in a small file of four words: "2400 8E1 plain HDLC". Needed at the start and when
 another line has been found, so it is forgotten in between."""
 
-import os
-
 _PATH = "line.txt"
-_NEW = "line.new"
 
 
 def load():
@@ -24,9 +21,6 @@ def load():
 
 
 def keep(baud, form, invert, protocol):
-    """Written new, then renamed: a power cut leaves the old file or the new one. OSError when the flash is full."""
-    with open(_NEW, "w") as file:
-        file.write("%d %s %s %s\n" % (baud, form, "inverted" if invert else "plain", protocol))
-    if hasattr(os, "sync"):
-        os.sync()
-    os.rename(_NEW, _PATH)
+    """OSError when the flash is full."""
+    from wattport.files import replace
+    replace(_PATH, "%d %s %s %s\n" % (baud, form, "inverted" if invert else "plain", protocol))

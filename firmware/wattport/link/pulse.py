@@ -9,11 +9,11 @@ memory, which a reset leaves alone.
 """
 
 import asyncio
-import os
 
 import machine
 from micropython import const
 
+from wattport.files import replace
 from wattport.link.count import RECORD_SIZE, Pulses, Register
 from wattport.link.source import Source, clock_time
 
@@ -107,13 +107,10 @@ class Pulse(Source):
             self._tell()
 
     def _save(self):
-        """Written new, then renamed: a power cut leaves the old record or the new one."""
         self._saved_ms = 0
         self._register.write(self._record)
         try:
-            with open(_PATH + ".new", "wb") as file:
-                file.write(self._record)
-            os.rename(_PATH + ".new", _PATH)
+            replace(_PATH, self._record, False)  # a sync every ten seconds would be felt on a PC
             self._unsaved = False
         except OSError as error:
             self._log.limited("pulse", "error", "the register can't be kept: %s" % error)
