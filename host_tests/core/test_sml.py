@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """SML: files found on the line in every shape and every kind of brokenness; lists of values become Readings."""
 
+import test_frame
+
 from wattport.crypto.crc import crc16_kermit, crc16_x25
 from wattport.decode import codes
 from wattport.decode.sml import SmlDecoder, Walker, identity, plain, scaled
@@ -114,7 +116,7 @@ def file(data, crc=x25, fill=None):
 GOOD = file(messages(*REGISTERS))
 
 
-class Heard:
+class Heard(test_frame.Heard):
     """A framer with this protocol alone, and what came out of it: the messages, copied."""
 
     def __init__(self, size=4096):
@@ -129,17 +131,6 @@ class Heard:
     def _error(self, error, buf, start, end):
         assert 0 <= start < end <= len(buf)
         self.errors.append(error.kind)
-
-    def feed(self, data, step=0):
-        step = step or len(data)
-        for at in range(0, len(data), step):
-            part = data[at:at + step]
-            self.framer.feed(part, len(part))
-        return self
-
-    def flush(self):
-        self.framer.flush()
-        return self
 
 
 def decode(data, zone=None):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """France's TIC: frames found on the line, whole or broken, with parity and without; groups become Readings."""
 
+import test_frame
+
 from wattport import posixzone
 from wattport.decode.tic import TicDecoder
 from wattport.errors import MeterError
@@ -37,7 +39,7 @@ LINKY = standard(("ADSC", "012345678910"), ("VTIC", "02"), ("DATE", "H2402101214
                  ("NTARF", "01"), ("MSG1", "PAS DE          MESSAGE         "))
 
 
-class Heard:
+class Heard(test_frame.Heard):
     """Frames as (size, data of the payload), errors as (kind, bytes)."""
 
     def __init__(self, *protocols, size=4096):
@@ -53,13 +55,6 @@ class Heard:
     def error(self, error, buf, start, end):
         self.errors.append((error.kind, end - start))
         self.details.append(error.detail)
-
-    def feed(self, data, step=0):
-        step = step or len(data)
-        for at in range(0, len(data), step):
-            part = data[at:at + step]
-            self.framer.feed(part, len(part))
-        return self
 
 
 def with_parity(data):
