@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The name server of the access point: every name has the access point's address, so that a phone which looks whether
+there is an internet finds the set-up page instead. RFC 1035 over UDP, one question a packet.
+
+Loaded with the access point only, and bound to its address: nobody on the household's network is answered.
+"""
+
+import asyncio
+import socket
+
+from micropython import const
+
+_HEAD = const(12)
+_NAME_LIMIT = const(255)
+_LABEL_LIMIT = const(63)
+# of a query: what follows its question (EDNS, cookies) is nothing to us, and a datagram's rest is thrown away
+_IN = const(271)  # head, name, type and class
+_RECORD = const(16)
+_AT_ONCE = const(4)
+_LOOK_MS = const(20)
+
+
+def _question_end(packet):
+    """Where the first question ends; 0 for what is no query for one name. A name in a query is never compressed: there
+    is nothing before it to point to."""
+    # QR and Opcode (RFC 1035 4.1.1): an answer is never answered, nothing but a standard query is
+    if len(packet) < _HEAD or packet[2] & 0xF8 or packet[4] or packet[5] != 1:
+        return 0
+    at = _HEAD
+    while True:
+        if at >= len(packet) or at - _HEAD >= _NAME_LIMIT:
+            return 0
+        size = packet[at]
+        at += 1 + size
+        if not size:
+            break
+        if size > _LABEL_LIMIT:
+            return 0
+    return at + 4 if at + 4 <= len(packet) else 0
+
+
+def answer(packet, address, out):
+    """The size of the answer to `packet`, put into `out`, at least 287 bytes; 0 when there is none to give.
+
+    address: the 4 bytes that every name has. What else is asked for does not exist, said at once (NOERROR and no
+    record, RFC 2308 2.2): a phone that got no answer to AAAA or HTTPS would wait.
+    """
+    end = _question_end(packet)
+    if not end:
+        return 0
+    kind, family = packet[end - 4] << 8 | packet[end - 3], packet[end - 2] << 8 | packet[end - 1]
+    has = kind in (1, 255) and family in (1, 255)  # A or any, IN or any
+    out[:end] = packet[:end]
+    out[2] = 0x84 | packet[2] & 1  # QR, AA, RD as it was
+    out[3] = 0x80  # RA: who asks for recursion wants to see it
+    out[6:_HEAD] = b"\x00\x01\x00\x00\x00\x00" if has else b"\x00\x00\x00\x00\x00\x00"
+    if not has:
+        return end
+    # a pointer to the question's name, A, IN, 5 s: a phone must not remember it for longer than it is here
+    out[end:end + _RECORD] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04" + address
+    return end + _RECORD
+
+
+class Answerer:
+    """`address` of the access point, a text. `status`, for the health, counts what was answered and what was no
+    question, or could not be sent."""
+
+    def __init__(self, address, port=53):
+        self._address = address
+        self._port = port
+        self.status = {"requests": 0, "dropped": 0}
+
+    async def run(self):
+        address = bytes([int(part) for part in self._address.split(".")])
+        out = bytearray(_IN + _RECORD)
+        view = memoryview(out)
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(socket.getaddrinfo(self._address, self._port)[0][-1])
+            udp.setblocking(False)
+            while True:
+                for _ in range(_AT_ONCE):  # and then the others have their turn, whoever asks how often
+                    try:
+                        packet, client = udp.recvfrom(_IN)
+                    except OSError:  # nothing there
+                        break
+                    size = answer(packet, address, out)
+                    try:
+                        if size:
+                            udp.sendto(view[:size], client)
+                    except OSError:
+                        size = 0
+                    self.status["requests" if size else "dropped"] += 1
+                await asyncio.sleep_ms(_LOOK_MS)
+        finally:
+            udp.close()
