@@ -35,22 +35,40 @@ class Wire:
 
 
 class Firmware:
-    """Runs with `settings`; `log` grows with what it prints."""
+    """Runs with `settings`; `log` grows with what it prints. Starts again after machine.reset(), which `starts` counts.
 
-    def __init__(self, folder, uart, settings, runtime="micropython32", line=None):
+    environment: more of it, WATTPORT_AIR say. settings: None leaves what an earlier run has kept.
+    """
+
+    def __init__(self, folder, uart, settings, runtime="micropython32", line=None, environment=None):
         state = folder / "state"
         state.mkdir(exist_ok=True)
-        (state / "settings.json").write_text(json.dumps(settings))
+        if settings is not None:
+            (state / "settings.json").write_text(json.dumps(settings))
         self.identity = dongle.prepare(state)
-        words, environment = dongle.command(uart, state, self.identity, runtime, line=line)
+        self._words, base = dongle.command(uart, state, self.identity, runtime, line=line)
+        self._how = {"env": {**base, **(environment or {})}, "cwd": state}
         self.log = []
-        self._process = subprocess.Popen(words, env=environment, cwd=state, text=True, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT)
+        self.starts = 0
+        self._lock = threading.Lock()  # nothing starts again behind the back of who stops it
+        self._stopped = False
+        self._start()
         threading.Thread(target=self._listen, daemon=True).start()
 
+    def _start(self):
+        self.starts += 1
+        self._process = subprocess.Popen(self._words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                         **self._how)
+
     def _listen(self):
-        for line in self._process.stdout:
-            self.log.append(line.rstrip("\n"))
+        while True:
+            for line in self._process.stdout:
+                self.log.append(line.rstrip("\n"))
+            status = self._process.wait()
+            with self._lock:
+                if self._stopped or status != dongle.RESET_STATUS:
+                    return
+                self._start()
 
     def topic(self, name):
         return "wattport/%s/%s" % (self.identity, name)
@@ -66,5 +84,7 @@ class Firmware:
         return self
 
     def __exit__(self, *_):
-        self._process.send_signal(signal.SIGTERM)
+        with self._lock:
+            self._stopped = True
+            self._process.send_signal(signal.SIGTERM)
         self._process.wait(PATIENCE)

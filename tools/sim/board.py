@@ -6,5 +6,7 @@ import os
 NAME = "host"
 UART = 1
 RX = 16 if os.getenv("WATTPORT_LINE") else None  # a cable's level can't be looked at, a simulated line's can
-TX = LED = BUTTON = None
+TX = LED = None
+BUTTON = 2 if os.getenv("WATTPORT_BUTTON") else None  # the name of a file: pressed while it is there
 PULSE = 0
+PORTAL_S = int(os.getenv("WATTPORT_PORTAL_S") or 900)  # see app.py

@@ -32,6 +32,15 @@ def reset():
     sys.exit(64)  # tools.dongle starts the firmware again
 
 
+def _released():
+    """The level of the button's pin: a file stands for the finger."""
+    try:
+        os.stat(os.getenv("WATTPORT_BUTTON"))
+    except OSError:
+        return 1
+    return 0
+
+
 class Pin:
     IN = 0
     OUT = 1
@@ -45,6 +54,8 @@ class Pin:
 
     def __call__(self, value=None):
         if value is None:
+            if self._number == board.BUTTON:
+                return _released()
             return UART.line.level() if UART.line and self._number == board.RX else self._value
         self._value = value
 
