@@ -11,18 +11,25 @@ from wattport import settings
 def test_every_setting_is_in_the_table_and_nothing_else():
     text = (ROOT / "docs" / "settings.md").read_text()
     told = set(re.findall(r"`(\w+\.\w+)`", "\n".join(line for line in text.splitlines() if line.startswith("| `"))))
-    there = {"%s.%s" % (group, key) for group, keys in settings.SCHEMA.items() for key in keys}
+    there = {"%s.%s" % (group, key) for group, rows in settings.groups() for key, _, _ in rows}
     assert told == there
 
 
 def test_every_default_in_the_table_is_the_default():
     text = (ROOT / "docs" / "settings.md").read_text()
+    whole = settings.check({})
     for names, default in re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", text, re.MULTILINE):
         for name in re.findall(r"`([^`]+)`", names):
             group, key = name.split(".")
-            value = settings.SCHEMA[group][key][0]
+            value = whole[group][key]
             shown = "empty" if value == "" else str(value).lower() if isinstance(value, bool) else str(value)
             assert default.strip("` ") == shown, name
+
+
+def test_every_secret_is_told():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    told = re.search(r"Secrets are (.*?):", text, re.DOTALL)[1]
+    assert sorted(re.findall(r"`([^`]+)`", told)) == sorted(settings.SECRETS.split())
 
 
 def test_links_between_documents_lead_somewhere():

@@ -77,7 +77,7 @@ def official(request, tmp_path):
 @pytest.fixture
 def settings(tmp_path):
     path = tmp_path / "own.json"
-    path.write_text('{"wifi": {"ssid": "Küche", "password": "geheim"}, "mqtt": {"host": "broker.local"}}')
+    path.write_text('{"wifi": {"ssid": "Küche", "password": "geheim-geheim"}, "mqtt": {"host": "broker.local"}}')
     return path
 
 

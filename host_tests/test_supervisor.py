@@ -161,7 +161,7 @@ async def hang(self):
 if %r:
     uart.Line.run = hang
 async def main():
-    task = asyncio.create_task(app.App(settings.check({}), lambda level, text: None).run())
+    task = asyncio.create_task(app.App(settings.check({'web': {'port': 0}}), lambda level, text: None).run())
     await asyncio.sleep_ms(3300)
     print(Dog.fed)
     task.cancel()

@@ -54,8 +54,10 @@ def prepare(state, settings=None, mqtt=None, http=None):
         if not host or not port.isdecimal():
             raise DongleError("--mqtt takes HOST:PORT")
         document.setdefault("mqtt", {}).update(host=host, port=int(port))
-    if http is not None:
-        document.setdefault("web", {}).update(port=http)
+    if isinstance(document, dict) and isinstance(document.setdefault("web", {}), dict):
+        document["web"].setdefault("port", 0)
+        if http is not None:
+            document["web"]["port"] = http
     try:
         schema.check(document)
     except schema.SettingsError as error:

@@ -4,7 +4,7 @@
 import asyncio
 import gc
 import time
-from binascii import hexlify
+from binascii import hexlify, unhexlify
 
 import board
 import machine
@@ -13,15 +13,16 @@ from micropython import const
 from wattport.health import Health
 from wattport.led import Led
 from wattport.log import Log
-from wattport.modules import forget
+from wattport.modules import forget, load
 from wattport.net.wifi import Wifi
-from wattport.publish.publisher import Publisher
 from wattport.supervisor import Supervisor
 from wattport.version import VERSION
 
 _WATCHDOG_MS = const(30000)
 _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
+_RESTART_S = const(3)
+_PORT = const(80)  # of the portal, where the dashboard is off
 _ADVICE = {
     "no_key": "get the key from your grid company and set meter.key",
     "wrong_key": "check meter.key and meter.auth_key",
@@ -37,61 +38,98 @@ _ODD = {
 
 
 class App:
-    """`document`: the whole settings, as settings.check gives them."""
+    """`document`: the whole settings, as settings.check gives them. asked: somebody wants the portal.
 
-    def __init__(self, document, log):
+    What a request may look at: `portal`, whether the set-up's own Wi-Fi is what runs, and `access`, its address and
+    mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet.
+    """
+
+    def __init__(self, document, log, asked=False):
         self.log = log
         self._device_id = hexlify(machine.unique_id()).decode()
         self.settings = document["meter"]
         self.zone = document["time"]["zone"]
         self._supervisor = Supervisor(log)
-        self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
-        self.on_frame = self._publisher.raw if document["mqtt"]["raw"] else None
-        self._wifi = Wifi(document["wifi"], log)
+        self.wifi = Wifi(document["wifi"], log)
+        self.portal = asked or not (document["wifi"]["ssid"] or self.wifi.connected)
+        self._asked = asked
+        self._unset = not (document["wifi"]["ssid"] or document["web"].get("password"))
+        self.access = None
+        self.tried = {}
+        self._restart_s = 0
+        self._publisher = None
+        if document["mqtt"]["host"] and not self.portal:
+            from wattport.publish.publisher import Publisher
+            self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
+        self.on_frame = self._publisher.raw if self._publisher and document["mqtt"]["raw"] else None
         from wattport import port
-        self._meter, self._line, self._place = port.build(
+        self.meter, self.line, self._place = port.build(
             self, document["mqtt"], "wattport-%s-glow" % self._device_id)
         del port
         forget("wattport.port")
-        self._health = Health(log, self._meter, self._line, self._publisher, self._wifi, self._supervisor.status,
-                              machine.reset_cause())
+        self._health = Health(log, self.meter, self.line, self._publisher.status if self._publisher else {}, self.wifi,
+                              self._supervisor.status, machine.reset_cause())
         self._guard = None
         if self.settings["limit_w"]:
             from wattport.plausible import Guard
             self._guard = self._health.guard = Guard(self.settings["limit_w"])
         led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
         self._led = Led(led, self._health.led_state)
-        self._broker = document["mqtt"]["host"]
-        self._port = document["web"]["port"]
-        self._web = None
+        self._port = document["web"]["port"] or (_PORT if self.portal else 0)
+        self.web = None
 
     def connected(self):
-        return self._wifi.connected
+        return self.wifi.connected
 
     def renew(self):
         """A meter that knows every protocol and remembers nothing of the last one, but counts on."""
         from wattport import port
         meter = port.make_meter(self)
         forget("wattport.port")
-        meter.counters = self._meter.counters
-        self._meter = self._health.meter = meter
+        meter.counters = self.meter.counters
+        self.meter = self._health.meter = meter
         return meter
+
+    def try_key(self, key, auth_key):
+        """Go on with another key, texts of hex digits or "", until the restart. False: what is read knows no keys."""
+        if self.meter is self.line:
+            return False
+        self.settings["key"], self.settings["auth_key"] = key, auth_key
+        self.meter.use_key(unhexlify(key) or None, unhexlify(auth_key) or None)
+        return True
+
+    def open_setup(self, client):
+        """Whether who asks from an address, a text, may change settings without a password: on the access point, which
+        has one of its own, or as long as neither a password nor a Wi-Fi is set."""
+        if not self.portal:
+            return self._unset
+        if not self.access:
+            return False
+        for one, own, mask in zip(client.split("."), *[text.split(".") for text in self.access]):
+            if (int(one) ^ int(own)) & int(mask):
+                return False
+        return True
+
+    def restart(self):
+        """In two seconds or three: an answer is still to go out."""
+        self._restart_s = self._restart_s or _RESTART_S
 
     def reading(self, reading, family):
         if self._guard:
             self._guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
             if self._guard.news in _ODD:  # alerts will begin here
                 self.log.limited(self._guard.news, "warning", _ODD[self._guard.news])
-        self._publisher.reading(reading)
-        if self._web:
-            self._web.reading(reading)
+        if self._publisher:
+            self._publisher.reading(reading)
+        if self.web:
+            self.web.reading(reading)
         self._led.flash()
         if family != self._health.family:
             self.log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
             self._health.family = family
-        counters = self._meter.counters
+        counters = self.meter.counters
         if counters.key_unused:
-            self.log.limited("key_unused", "warning", self._meter.key_verdict)
+            self.log.limited("key_unused", "warning", self.meter.key_verdict)
         if counters.stale:
             self.log.limited("stale", "warning", "the frame counter of %d telegrams had not risen" % counters.stale)
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
@@ -103,26 +141,30 @@ class App:
 
     def _report(self):
         report = self._health.report()
-        if self._web:
-            report["web"] = self._web.status
+        if self.web:
+            report["web"] = self.web.status
         return report
 
     def _look(self):
         """The health for who asks in between: the longest stall stays for the next report to the broker."""
-        stall_ms = self._line.stall_ms
+        stall_ms = self.line.stall_ms
         self._health.look()
         report = self._report()
-        self._line.stall_ms = stall_ms
+        self.line.stall_ms = stall_ms
         return report
 
     async def _serve(self):
-        if not self._web:
+        if not self.web:
             from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
-            self._web = Web(self._port, self._look, self.log)
-        await self._web.run()
+            self.web = Web(self._port, self._look, self.log)
+        await self.web.run()
+
+    async def _open(self):
+        from wattport import portal
+        await portal.run(self, self._device_id, self._asked)
 
     async def _publish(self):
-        while not self._wifi.connected:  # an attempt before that can only fail, and costs a wait
+        while not self.wifi.connected:  # an attempt before that can only fail, and costs a wait
             await asyncio.sleep_ms(500)
         await self._publisher.run()
 
@@ -132,42 +174,55 @@ class App:
         looks = -1
         left_s = _FIRST_HEALTH_S
         while True:
-            if self._line.looks != looks:
-                looks = self._line.looks
+            if self.line.looks != looks:
+                looks = self.line.looks
                 watchdog.feed()
             self._health.look()
             left_s -= 1
             if left_s <= 0:
-                self._publisher.health(self._report())
+                if self._publisher:
+                    self._publisher.health(self._report())
                 left_s = _HEALTH_S
+            if self._restart_s:
+                self._restart_s -= 1
+                if not self._restart_s:
+                    machine.reset()
             await asyncio.sleep_ms(1000)
 
     async def run(self):
         self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self._device_id, self._place))
         add = self._supervisor.add
-        add("meter", self._line.run)
+        add("meter", self.line.run)
         add("watch", self._watch)
         add("led", self._led.run)
-        add("wifi", self._wifi.run)
+        if self.portal:
+            add("portal", self._open)
+        else:
+            add("wifi", self.wifi.run)
         if self._port:
             add("web", self._serve)
-        if self._broker:
+        if self._publisher:
             add("mqtt", self._publish)
-        else:
+        elif not self.portal:
             self.log("warning", "no broker is set; readings stay here")
         gc.collect()
         await self._supervisor.run()
 
 
 def start():
-    """Run for ever. Settings that are wrong are named, and the defaults run instead: the meter is read all the same."""
+    """Run for ever. Settings that are wrong are named, and what is right in them is used: the meter is read all the
+    same."""
     from wattport import settings
     log = Log()
-    try:
-        document = settings.load()
-    except settings.SettingsError as error:
-        log("error", "settings refused, the defaults are used: %s" % error)
-        document = settings.check({})
+    wrong = []
+    document = settings.load(settings.PATH, wrong)
+    for text in wrong:
+        log("error", "setting refused: %s" % text)
     del settings
     forget("wattport.settings")
-    asyncio.run(App(document, log).run())
+    try:
+        asked = load("wattport.button", "asked")()
+        forget("wattport.button")
+    except ImportError:
+        asked = False
+    asyncio.run(App(document, log, asked).run())

@@ -1,154 +1,391 @@
 # SPDX-License-Identifier: MIT
 """The settings: one JSON document, its schema and defaults, and how it is kept.
 
-`load` and `check` refuse an unknown key or an impossible value with SettingsError, whose text names the key. A file is
-written new, then renamed, so a power cut leaves the old one or the new one.
+`check`, `merge` and `load` refuse an unknown key or an impossible value with SettingsError, whose text begins with the
+key. A file holds what differs from the defaults; it is written new, then renamed, so a power cut leaves the old one or
+the new one. Imported when settings are needed, then forgotten: they are not kept in RAM.
 """
 
 import json
 
 PATH = "settings.json"
+SECRETS = ("wifi.password wifi.password2 meter.key meter.auth_key meter.glow_password mqtt.password web.password "
+           "web.token")
+
+# A text for each group: its name, then lines of key, default (JSON) and rule. Names that stand alone would stay in the
+# heap for ever, needed or not; these go with the module.
+_GROUPS = (
+    """wifi
+ssid "" bytes 32
+password "" wpa
+ssid2 "" bytes 32
+password2 "" wpa
+hostname "wattport" label 32
+address "" net
+gateway "" ip
+dns "" ip""",
+    """meter
+baud 0 one 0,300,600,1200,2400,4800,9600,19200,38400,57600,115200
+format "8N1" one 8N1,8E1,7E1
+invert true flag
+protocol "auto" one auto,P1,HDLC,encrypted,M-Bus,SML,TIC
+request_s 0 whole 0 86400
+key "" key
+auth_key "" key
+profile {} profile
+limit_w 80000 whole 0 10000000
+source "port" one port,pulse,glow
+pulses_per_kwh 1000 whole 1 100000
+start_wh 0 whole 0 99999999999
+debounce_ms 60 whole 0 1000
+pulse_edge "falling" one falling,rising
+pulse_export false flag
+glow_host "" host
+glow_port 1883 whole 1 65535
+glow_user "" text 128
+glow_password "" text 128
+glow_topic "glow/+/SENSOR/+" text 128""",
+    """mqtt
+host "" host
+port 1883 whole 1 65535
+user "" text 128
+password "" text 128
+tls false flag
+ca "" pem 4096
+base "" topic 64
+client_id "" text 64
+interval_s 0 whole 0 3600
+qos 0 one 0,1
+keepalive_s 60 whole 5 3600
+raw false flag
+retain false flag
+discovery true flag
+discovery_prefix "homeassistant" topic 64""",
+    """web
+port 80 whole 0 65535
+password "" password 128
+token "" token
+private false flag
+name "" host""",
+    """time
+zone "CET-1CEST,M3.5.0,M10.5.0/3" zone
+server "pool.ntp.org" hosts 128
+source "auto" one auto,ntp,meter""",
+    """tariff
+currency "EUR" currency
+import_micro 0 whole -1000000000 1000000000
+export_micro 0 whole -1000000000 1000000000
+standing_micro 0 whole 0 1000000000""",
+)
 
 
 class SettingsError(Exception):
     """What is wrong, with the key's name: "mqtt.port: a whole number from 1 to 65535"."""
 
 
-def _text(most):
-    def check(value):
-        return isinstance(value, str) and len(value) <= most
-    return check, "a text of at most %d characters" % most
+def groups():
+    """(group, [(key, default, rule), ...]) of each; a rule is words: its name, then limits or choices."""
+    for text in _GROUPS:
+        name, *lines = text.split("\n")
+        rows = []
+        for line in lines:
+            key, default, rule = line.split(" ", 2)
+            rows.append((key, json.loads(default), rule))
+        yield name, rows
 
 
-def _whole(least, most):
-    def check(value):
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-    return check, "a whole number from %d to %d" % (least, most)
+# ---- rules: value, the default (for its type), what is behind the rule's name → the value to keep, or ValueError with
+# what would be right
 
 
-def _one_of(*choices):
-    def check(value):
-        return value in choices and type(value) is type(choices[0])
-    return check, "one of " + ", ".join([str(choice) for choice in choices])
+def _need(fine, wanted):
+    if not fine:
+        raise ValueError(wanted)
 
 
-def _is_key(value):
-    return isinstance(value, str) and (not value or len(value) == 32 and not value.strip("0123456789abcdefABCDEF"))
+def _flag(value, default, rest):
+    _need(isinstance(value, bool), "true or false")
+    return value
 
 
-def _is_profile(value):
-    if value:
-        from wattport.decode import profile
-        profile.check(value)
-    return isinstance(value, dict)
+def _whole(value, default, rest):
+    least, most = rest.split()
+    _need(isinstance(value, int) and not isinstance(value, bool) and int(least) <= value <= int(most),
+          "a whole number from %s to %s" % (least, most))
+    return value
 
 
-def _is_zone(value):
-    from wattport import posixzone
-    try:
-        posixzone.parse(value)
-    except (ValueError, TypeError, AttributeError):
-        return False
+def _one(value, default, rest):
+    _need(type(value) is type(default) and str(value) in rest.split(","), "one of " + rest.replace(",", ", "))
+    return value
+
+
+def _text(value, default, rest):
+    _need(isinstance(value, str) and len(value) <= int(rest), "a text of at most %s characters" % rest)
+    for char in value:
+        _need(char >= " ", "a text of one line")
+    return value
+
+
+def _bytes(value, default, rest):
+    _need(isinstance(value, str) and len(value.encode()) <= int(rest),
+          "a text of at most %s bytes; letters with accents take two or more" % rest)
+    return value
+
+
+def _all_of(value, letters):
+    for char in value:
+        if char not in letters:
+            return False
     return True
 
 
-_FLAG = (lambda value: isinstance(value, bool)), "true or false"
-_KEY = _is_key, "32 hexadecimal digits, or empty"
-
-# group → key → (default, (check, what it takes))
-SCHEMA = {
-    "wifi": {
-        "ssid": ("", _text(32)),
-        "password": ("", _text(64)),
-        "hostname": ("wattport", _text(32)),
-    },
-    "meter": {
-        "baud": (0, _one_of(0, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)),
-        "format": ("8N1", _one_of("8N1", "8E1", "7E1")),
-        "invert": (True, _FLAG),
-        "protocol": ("auto", _one_of("auto", "P1", "HDLC", "encrypted", "M-Bus", "SML", "TIC")),
-        "request_s": (0, _whole(0, 86400)),
-        "key": ("", _KEY),
-        "auth_key": ("", _KEY),
-        "profile": ({}, (_is_profile, "a profile, or {}")),
-        "limit_w": (80000, _whole(0, 10000000)),
-        "source": ("port", _one_of("port", "pulse", "glow")),
-    },
-    "mqtt": {
-        "host": ("", _text(253)),
-        "port": (1883, _whole(1, 65535)),
-        "user": ("", _text(128)),
-        "password": ("", _text(128)),
-        "tls": (False, _FLAG),
-        "ca": ("", _text(4096)),
-        "base": ("", _text(64)),
-        "client_id": ("", _text(64)),
-        "interval_s": (0, _whole(0, 3600)),
-        "qos": (0, _one_of(0, 1)),
-        "keepalive_s": (60, _whole(5, 3600)),
-        "raw": (False, _FLAG),
-        "retain": (False, _FLAG),
-        "discovery": (True, _FLAG),
-        "discovery_prefix": ("homeassistant", _text(64)),
-    },
-    "web": {
-        "port": (0, _whole(0, 65535)),
-    },
-    "time": {
-        "zone": ("CET-1CEST,M3.5.0,M10.5.0/3", (_is_zone, "a POSIX time zone, such as CET-1CEST,M3.5.0,M10.5.0/3")),
-    },
-}
-
-# what only a British meter needs, in long texts: names that stand alone stay in the heap for ever, needed or not
-_EDGES = "falling rising".split()
-for _name, _default, _rule in zip(
-        "pulses_per_kwh start_wh debounce_ms pulse_edge pulse_export glow_host glow_port glow_user glow_password "
-        "glow_topic".split(), (1000, 0, 60, _EDGES[0], False, "", 1883, "", "", "glow/+/SENSOR/+"),
-        (_whole(1, 100000), _whole(0, 99999999999), _whole(0, 1000), _one_of(*_EDGES), _FLAG,
-         _text(253), _whole(1, 65535), _text(128), _text(128), _text(128))):
-    SCHEMA["meter"][_name] = _default, _rule
+def _wpa(value, default, rest):
+    """WPA2: a passphrase or the 64 digits of the key itself; empty for an open network."""
+    wanted = "8 to 63 characters, or empty for a network without a password"
+    _need(isinstance(value, str), wanted)
+    size = len(value.encode())
+    _need(not size or 8 <= size <= 63 or size == 64 and _all_of(value, _HEX), wanted)
+    return value
 
 
-def check(document):
-    """The whole settings: what `document` says, and the defaults for what it leaves out."""
-    if not isinstance(document, dict):
-        raise SettingsError("the settings are no JSON object")
-    for group, keys in document.items():
-        if group not in SCHEMA:
-            raise SettingsError("%s: there is no such group" % group)
-        if not isinstance(keys, dict):
-            raise SettingsError("%s: a JSON object is needed" % group)
-        for key, value in keys.items():
-            if key not in SCHEMA[group]:
-                raise SettingsError("%s.%s: there is no such setting" % (group, key))
-            test, wanted = SCHEMA[group][key][1]
-            try:
-                fine = test(value)
-            except ValueError as error:
-                fine, wanted = False, error
-            if not fine:
-                raise SettingsError("%s.%s: %s" % (group, key, wanted))
+def _key(value, default, rest):
+    wanted = "32 hexadecimal digits, or empty"
+    _need(isinstance(value, str), wanted)
+    for char in " -:\t\r\n":  # as letters and web pages print them
+        value = value.replace(char, "")
+    _need(not value or len(value) == 32 and _all_of(value, _HEX), wanted)
+    return value
+
+
+def _token(value, default, rest):
+    _need(isinstance(value, str) and (not value or len(value) == 64 and _all_of(value, _HEX)),
+          "64 hexadecimal digits (the SHA-256 of the token), or empty")
+    return value
+
+
+def _password(value, default, rest):
+    """In the clear, or as it is kept: pbkdf2:iterations:salt:hash."""
+    _text(value, default, rest)
+    if value.startswith("pbkdf2:"):
+        parts = value.split(":")
+        _need(len(parts) == 4 and 0 < len(parts[1]) < 7 and _all_of(parts[1], _HEX[:10]) and int(parts[1])
+              and parts[2] and _all_of(parts[2] + parts[3], _HEX) and len(parts[3]) == 64,
+              "a password that was stored like this is damaged; set a new one")
+    else:
+        _need(not value or len(value) >= 8, "at least 8 characters, or empty")
+    return value
+
+
+def _label(value, default, rest):
+    _need(isinstance(value, str) and 0 < len(value) <= int(rest) and value[0] != "-" and value[-1] != "-"
+          and _all_of(value.lower(), _NAME), "1 to %s letters, digits and hyphens" % rest)
+    return value
+
+
+def _host(value, default, rest):
+    wanted = "a host's name or address alone, without http:// or a port, or empty"
+    _need(isinstance(value, str) and len(value) <= 253, wanted)
+    value = value.strip()
+    _need(_all_of(value.lower(), _NAME + "._"), wanted)
+    return value
+
+
+def _hosts(value, default, rest):
+    _text(value, default, rest)
+    return ",".join([_host(name, "", "") for name in value.split(",")])
+
+
+def _numbers(text):
+    """The four bytes of an IPv4 address as one number; ValueError."""
+    parts = text.split(".")
+    _need(len(parts) == 4, "")
+    number = 0
+    for part in parts:
+        _need(part and len(part) < 4 and _all_of(part, _HEX[:10]) and int(part) < 256, "")
+        number = number << 8 | int(part)
+    return number
+
+
+def _ip(value, default, rest):
+    try:
+        _need(isinstance(value, str), "")
+        if value:
+            _numbers(value)
+    except ValueError:
+        raise ValueError("an address such as 192.168.1.1, or empty")
+    return value
+
+
+def _net(value, default, rest):
+    try:
+        _need(isinstance(value, str), "")
+        if value:
+            address, _, bits = value.partition("/")
+            _numbers(address)
+            _need(bits and _all_of(bits, _HEX[:10]) and 8 <= int(bits) <= 30, "")
+    except ValueError:
+        raise ValueError("an address with its prefix, such as 192.168.1.7/24, or empty")
+    return value
+
+
+def _topic(value, default, rest):
+    _text(value, default, rest)
+    _need("#" not in value and "+" not in value and value[:1] != "/" and value[-1:] != "/",
+          "a topic without + and #, and without / at its ends")
+    return value
+
+
+def _pem(value, default, rest):
+    _need(isinstance(value, str) and len(value) <= int(rest), "a text of at most %s characters" % rest)
+    _need(not value.strip() or "-----BEGIN CERTIFICATE-----" in value,
+          "a certificate as PEM text, which has the line -----BEGIN CERTIFICATE-----")
+    return value
+
+
+def _zone(value, default, rest):
+    from wattport import posixzone
+    from wattport.modules import forget
+    try:
+        posixzone.parse(value)
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError("a POSIX time zone, such as CET-1CEST,M3.5.0,M10.5.0/3")
+    finally:
+        del posixzone
+        forget("wattport.posixzone")
+    return value
+
+
+def _profile(value, default, rest):
+    _need(isinstance(value, dict), "a profile, or {}")
+    if value:
+        from wattport.decode import profile
+        profile.check(value)
+    return value
+
+
+def _currency(value, default, rest):
+    _need(isinstance(value, str) and len(value) == 3 and _all_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+          "three capital letters, such as EUR, NOK or GBP")
+    return value
+
+
+_HEX = "0123456789abcdefABCDEF"
+_SHUT = {"password": "pbkdf2:1:00:" + "0" * 64, "private": True}  # the hash of no password that anybody knows
+_NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
+_RULES = dict(zip(
+    "flag whole one text bytes wpa key token password label host hosts ip net topic pem zone profile currency".split(),
+    (_flag, _whole, _one, _text, _bytes, _wpa, _key, _token, _password, _label, _host, _hosts, _ip, _net, _topic, _pem,
+     _zone, _profile, _currency)))
+
+
+def _together(whole, refuse):
+    """What must fit to something else."""
+    wifi, mqtt = whole["wifi"], whole["mqtt"]
+    if wifi["ssid2"] and not wifi["ssid"]:
+        refuse("wifi.ssid: the first network comes before a second one")
+    if wifi["address"]:
+        address, _, bits = wifi["address"].partition("/")
+        bits = 32 - int(bits)
+        if not wifi["gateway"]:
+            refuse("wifi.gateway: a fixed address needs the gateway, the router's address")
+        elif _numbers(wifi["gateway"]) >> bits != _numbers(address) >> bits:
+            refuse("wifi.gateway: it is not in the network of wifi.address")
+    if mqtt["tls"] and not mqtt["ca"].strip():
+        refuse("mqtt.ca: TLS needs the certificate of the authority that signed the broker's")
+
+
+def check(document, wrong=None):
+    """The whole settings: what `document` says, and the defaults for what it leaves out.
+
+    With a list `wrong` nothing is raised: what is wrong goes there, and what is right is used all the same; a mistake
+    in one group must not take the dongle off the network. It never opens a door: what was to protect still does.
+    """
+    def refuse(text):
+        if wrong is None:
+            raise SettingsError(text)
+        wrong.append(text)
     whole = {}
-    for group, keys in SCHEMA.items():
+    if not isinstance(document, dict):
+        refuse("the settings are no JSON object")
+        document = {"web": _SHUT}
+    for group, rows in groups():
         given = document.get(group, {})
-        whole[group] = {key: given.get(key, keys[key][0]) for key in keys}
+        if not isinstance(given, dict):
+            refuse("%s: a JSON object is needed" % group)
+            given = _SHUT if group == "web" else {}
+        values = whole[group] = {}
+        for key, default, rule in rows:
+            value = default
+            if key in given:
+                rule, _, rest = rule.partition(" ")
+                try:
+                    value = _RULES[rule](given[key], default, rest)
+                except ValueError as error:
+                    refuse("%s.%s: %s" % (group, key, error))
+                    if group == "web":
+                        value = _closed(key, given[key], default)
+            values[key] = value
+        for key in given:
+            if key not in values:
+                refuse("%s.%s: there is no such setting" % (group, key))
+    for group in document:
+        if group not in whole:
+            refuse("%s: there is no such group" % group)
+    _together(whole, refuse)
     return whole
 
 
-def load(path=PATH):
-    """Settings from a file; the defaults when there is none."""
+def _closed(key, value, default):
+    """In place of a wrong value: a password that is too short is still one, and who set `private` meant it."""
+    if isinstance(default, bool):
+        return True
+    return str(value) if key.startswith("pass") else default
+
+
+def merge(whole, part):
+    """`whole`, as `check` gave it, with what `part` changes, checked. null: as it was. Raises SettingsError."""
+    if not isinstance(part, dict):
+        raise SettingsError("the settings are no JSON object")
+    made = {group: dict(values) for group, values in whole.items()}
+    for group, values in part.items():
+        if not isinstance(values, dict):
+            raise SettingsError("%s: a JSON object is needed" % group)
+        into = made.setdefault(group, {})
+        for key, value in values.items():
+            if value is not None or key not in into:
+                into[key] = value
+    return check(made)
+
+
+def load(path=PATH, wrong=None):
+    """Settings from a file; the defaults when there is none. `wrong` as with `check`."""
     try:
         with open(path) as file:
             document = json.load(file)
     except OSError:
-        return check({})
-    except ValueError:
-        raise SettingsError("%s is no JSON" % path)
-    return check(document)
+        document = {}
+    except (ValueError, MemoryError, RuntimeError):  # too large, or nested too deep, is none of ours either
+        if wrong is None:
+            raise SettingsError("%s is no JSON" % path)
+        wrong.append("%s is no JSON" % path)
+        document = {"web": _SHUT}
+    return check(document, wrong)
 
 
 def save(document, path=PATH):
-    """Keep `document` if it is right; the old file stays until the new one is whole."""
+    """Keep `document` if it is right; the old file stays until the new one is whole. One that was refused in part is
+    kept beside as .wrong: somebody wrote it. Raises SettingsError, OSError."""
     from wattport.files import replace
-    check(document)
-    replace(path, json.dumps(document))
+    whole = check(document)
+    different = {}
+    for group, rows in groups():
+        values = {key: whole[group][key] for key, default, rule in rows if whole[group][key] != default}
+        if values:
+            different[group] = values
+    try:
+        load(path)
+    except SettingsError:
+        with open(path, "rb") as file:
+            replace(path + ".wrong", file.read())
+    replace(path, json.dumps(different))
