@@ -19,11 +19,11 @@ _NAMES = ("version uptime_s reset_cause meter family telegram_age_s telegrams fr
 class Health:
     """Gathers from the parts; `meter_state()` is "ok", "undecoded" (bytes but no telegram) or "silent"."""
 
-    def __init__(self, log, meter, line, publisher, wifi, tasks, reset_cause):
+    def __init__(self, log, meter, line, mqtt, wifi, tasks, reset_cause):
         self._log = log
         self.meter = meter
         self._line = line
-        self._publisher = publisher
+        self._mqtt = mqtt  # the broker's status; {} where there is none
         self._wifi = wifi
         self._tasks = tasks
         self._reset_cause = reset_cause
@@ -60,7 +60,7 @@ class Health:
 
     def led_state(self):
         state = self.meter_state()
-        if state == "ok" and not self._publisher.status["connected"]:
+        if state == "ok" and not self._mqtt.get("connected", self._wifi.connected):
             return "offline"
         return state
 
@@ -74,5 +74,5 @@ class Health:
             self._age_s(self._decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
             counters.key_unused, counters.stale, self._line.text, self._line.found, odd.get("held", 0),
             odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
-            self._wifi.rssi(), self._tasks, self._publisher.status)
+            self._wifi.rssi(), self._tasks, self._mqtt)
         return dict(zip(_NAMES.split(), values))

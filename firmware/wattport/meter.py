@@ -83,6 +83,13 @@ class Meter:
     def garbage(self):
         return self._framer.garbage
 
+    def use_key(self, key, auth_key):
+        """Go on with another key. What is known of the line and of the telegrams stays."""
+        self._key, self._auth_key = key, auth_key
+        self._decryptor = None
+        for first in _AMIS:  # its decoder decrypts by itself
+            self.decoders.pop(first, None)
+
     @property
     def pending(self):
         """Bytes that wait for more."""

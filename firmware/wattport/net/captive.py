@@ -5,7 +5,6 @@ there is an internet finds the set-up page instead. RFC 1035 over UDP, one quest
 Loaded with the access point only, and bound to its address: nobody on the household's network is answered.
 """
 
-import asyncio
 import socket
 
 from micropython import const
@@ -17,7 +16,6 @@ _LABEL_LIMIT = const(63)
 _IN = const(271)  # head, name, type and class
 _RECORD = const(16)
 _AT_ONCE = const(4)
-_LOOK_MS = const(20)
 
 
 def _question_end(packet):
@@ -62,35 +60,34 @@ def answer(packet, address, out):
 
 
 class Answerer:
-    """`address` of the access point, a text. `status`, for the health, counts what was answered and what was no
-    question, or could not be sent."""
+    """`address` of the access point, a text. `requests` that were answered; `dropped`: what was none, or could not be
+    answered. OSError when the port is taken."""
 
-    def __init__(self, address, port=53):
-        self._address = address
-        self._port = port
-        self.status = {"requests": 0, "dropped": 0}
+    def __init__(self, address, port):
+        self.requests = self.dropped = 0
+        self._address = bytes([int(part) for part in address.split(".")])
+        self._out = memoryview(bytearray(_IN + _RECORD))
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.setblocking(False)
+        self._udp.bind(socket.getaddrinfo(address, port)[0][-1])
 
-    async def run(self):
-        address = bytes([int(part) for part in self._address.split(".")])
-        out = bytearray(_IN + _RECORD)
-        view = memoryview(out)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            udp.bind(socket.getaddrinfo(self._address, self._port)[0][-1])
-            udp.setblocking(False)
-            while True:
-                for _ in range(_AT_ONCE):  # and then the others have their turn, whoever asks how often
-                    try:
-                        packet, client = udp.recvfrom(_IN)
-                    except OSError:  # nothing there
-                        break
-                    size = answer(packet, address, out)
-                    try:
-                        if size:
-                            udp.sendto(view[:size], client)
-                    except OSError:
-                        size = 0
-                    self.status["requests" if size else "dropped"] += 1
-                await asyncio.sleep_ms(_LOOK_MS)
-        finally:
-            udp.close()
+    def turn(self):
+        """Answer what has come in since the last turn, a few: then it is the others' turn, whoever asks how often."""
+        for _ in range(_AT_ONCE):
+            try:
+                packet, client = self._udp.recvfrom(_IN)
+            except OSError:  # nothing there
+                return
+            size = answer(packet, self._address, self._out)
+            try:
+                if size:
+                    self._udp.sendto(self._out[:size], client)
+            except OSError:
+                size = 0
+            if size:
+                self.requests += 1
+            else:
+                self.dropped += 1
+
+    def close(self):
+        self._udp.close()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The set-up's own Wi-Fi: an access point, and a name server that leads whoever joins it to the page. Loaded with it
+only; the page itself and the meter are the others' business."""
+
+import asyncio
+import time
+
+import board
+from micropython import const
+
+from wattport.modules import forget
+from wattport.net.captive import Answerer
+
+_LOOK_MS = const(20)
+_IDLE_S = const(900)
+_DNS = const(53)
+
+
+async def run(app, device_id, asked):
+    """For ever; but where Wi-Fi is set and the portal was asked for, until nobody has requested anything for a quarter
+    of an hour: then back to normal, by a restart."""
+    from wattport.net import access
+    ssid, _, address, mask = access.open_network(device_id)
+    del access
+    forget("wattport.net.access")
+    answerer = Answerer(address, getattr(board, "DNS_PORT", _DNS))
+    app.access = address, mask
+    app.log("info", "set-up: join the Wi-Fi %s, then open http://%s" % (ssid, address))
+    idle_ms = getattr(board, "PORTAL_S", _IDLE_S) * 1000
+    requests = 0
+    since = time.ticks_ms()
+    try:
+        while True:
+            answerer.turn()
+            await asyncio.sleep_ms(_LOOK_MS)
+            if app.web and app.web.status["requests"] != requests:
+                requests = app.web.status["requests"]
+                since = time.ticks_ms()
+            elif asked and time.ticks_diff(time.ticks_ms(), since) > idle_ms:
+                app.log("info", "set-up: nobody is here any more")
+                app.restart()
+                asked = False
+    finally:
+        answerer.close()
