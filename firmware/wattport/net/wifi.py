@@ -1,63 +1,80 @@
 # SPDX-License-Identifier: MIT
-"""Wi-Fi as a station: connects, and connects again for ever, without making anybody wait."""
+"""Wi-Fi as a station: stays connected, for ever, without making anybody wait. What it takes to get connected is in
+`join`, which is in the heap for so long only."""
 
 import asyncio
 
 import network
 from micropython import const
 
-from wattport.net import stream
+from wattport.modules import forget, load
 
-_TRY_MS = const(20000)
+_JOIN = "wattport.net.join"
 _LOOK_MS = const(500)
-_PAUSE_MS = const(5000)
+_LOOKS = const(120)  # a lease that was renewed may bring another name server, and nobody tells
 
 
 class Wifi:
-    """`settings`: the `wifi` group. `rssi()` in dBm or None."""
+    """`settings`: the `wifi` group. `state`: "" where `run` is not in charge, "connected", "trying", or a reason of
+    `join`. `trial`: see `start_trial`; empty before the first."""
 
     def __init__(self, settings, log):
-        self._settings = settings
-        self._log = log
+        self.settings = settings
+        self.log = log
+        self.state = ""
+        self.trial = {}
         network.hostname(settings["hostname"])
-        self._station = network.WLAN(network.STA_IF)
+        self.station = network.WLAN(network.STA_IF)
 
     @property
     def connected(self):
-        return self._station.isconnected()
+        return self.station.isconnected()
 
     def rssi(self):
-        return self._station.status("rssi") if self.connected else None
+        """In dBm, or None."""
+        try:
+            return self.station.status("rssi") if self.connected else None
+        except (OSError, RuntimeError):  # it went just now
+            return None
 
     def address(self):
-        return self._station.ifconfig()[0] if self.connected else ""
+        return self.station.ifconfig()[0] if self.connected else ""
+
+    def scan(self):
+        """[{"ssid", "rssi", "secure"}], the strongest first. The driver listens for 2 to 3 s and everything stands
+        still meanwhile, the meter too: what it sends waits in the UART. Only for a person who asks."""
+        found = load(_JOIN, "scan")(self.station)
+        forget(_JOIN)
+        return found
+
+    def start_trial(self, ssid, password):
+        """Try a network, which takes up to 40 s, and tell in `trial`: {"state": "trying", "ok" or "failed", "reason",
+        "detail", "ssid", "address"}. False when another trial runs. In the portal the station then stays connected;
+        otherwise it goes back to the network of the settings."""
+        if self.trial.get("state") == "trying":
+            return False
+        self.trial = load(_JOIN, "trial")(self, ssid, password)
+        forget(_JOIN)
+        return True
 
     async def run(self):
-        if not self._settings["ssid"]:
+        if not self.settings["ssid"]:
             if not self.connected:
-                self._log("warning", "no Wi-Fi is set; readings stay here")
+                self.log("warning", "no Wi-Fi is set; readings stay here")
             return
-        self._station.active(True)
-        # the driver's own reconnecting scans channels in the background for ever; this loop does it in its own time
-        self._station.config(reconnects=0)
+        from wattport.net import stream
+        place = 0  # of the network that answered last
         while True:
-            await self._connect()
+            self.state = "trying"
+            seek = load(_JOIN, "seek")
+            forget(_JOIN)
+            place = await seek(self, place)
+            seek = None
+            self.state = "connected"
+            looks = 0
             while self.connected:
+                if looks % _LOOKS == 0:
+                    stream.NAME_SERVERS[:] = [self.station.ifconfig()[3]]
+                looks += 1
                 await asyncio.sleep_ms(_LOOK_MS)
-            self._log.limited("wifi", "warning", "Wi-Fi is gone")
-
-    async def _connect(self):
-        while not self.connected:
-            try:
-                self._station.connect(self._settings["ssid"], self._settings["password"])
-                for _ in range(_TRY_MS // _LOOK_MS):
-                    await asyncio.sleep_ms(_LOOK_MS)
-                    if self.connected:
-                        stream.NAME_SERVERS[:] = [self._station.ifconfig()[3]]
-                        self._log("info", "Wi-Fi connected, address %s" % self.address())
-                        return
-                self._station.disconnect()
-            except OSError as error:
-                self._log.limited("wifi-driver", "warning", "Wi-Fi: %s" % error)
-            self._log.limited("wifi-try", "warning", "no connection to Wi-Fi %s" % self._settings["ssid"])
-            await asyncio.sleep_ms(_PAUSE_MS)
+            self.log.limited("wifi", "warning", "Wi-Fi is gone")
