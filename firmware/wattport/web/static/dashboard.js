@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: MIT
+// The dashboard: asks for the state, then listens. What it draws comes from four things that it keeps: the newest
+// reading, the health, the last hour and what the dongle says of itself. Nothing waits for the chart.
+
+const LINES = ["l1", "l2", "l3"];
+const WALL = location.pathname === "/wall";
+const STEP_S = 10, STEPS = 360;
+const ASK_MS = 15000, HOUR_MS = 300000, STALE_S = 30, TOLD_MS = 30000;
+
+let status = {}, reading = null, health = null, today = null, tariff = null, locked = false;
+let heardAt = 0, healthAt = 0, hourAt = 0, reached = true, source = null, timers = [], side = "", toldAt = 0;
+let plot = null, plotAsked = false;
+const power = [];  // [[10 s since 1970, W or null, how many values], ...], oldest first
+
+const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
+const silence = () => (Date.now() - heardAt) / 1000;
+const step = ms => Math.floor(ms / 1000 / STEP_S);
+
+function net(line) {
+  const bought = reading["power_import" + line + "_w"], sold = reading["power_export" + line + "_w"];
+  return bought === undefined && sold === undefined ? undefined : (bought || 0) - (sold || 0);
+}
+
+// rows: [[name, cell, ...], ...], a cell is a text or [text, class, text in small]. Texts only, never HTML. Cells that
+// stay are kept, so that a selection lives on.
+function table(id, rows, head) {
+  const place = $(id);
+  place.closest("section").hidden = !rows.length;
+  const all = head ? [head, ...rows] : rows;
+  const shape = all.map(row => row.length + ":" + row[0]).join();
+  if (place.dataset.shape !== shape) {
+    place.dataset.shape = shape;
+    empty(place);
+    const body = make("tbody");
+    all.forEach((row, index) => {
+      const heads = head && !index;
+      const line = make("tr", {}, ...row.map((cell, column) =>
+        heads || !column ? make("th", {scope: heads ? "col" : "row"}) : make("td")));
+      if (heads) place.append(make("thead", {}, line));
+      else body.append(line);
+    });
+    place.append(body);
+  }
+  all.forEach((row, index) => row.forEach((cell, column) => {
+    const [value, look, small] = Array.isArray(cell) ? cell : [cell, ""];
+    const shown = place.rows[index].cells[column];
+    if (shown.className !== look) shown.className = look;
+    if (shown.said === value + "|" + small) return;
+    shown.said = value + "|" + small;
+    shown.textContent = value;
+    if (small) shown.append(make("small", {}, small));
+  }));
+}
+
+// ---- now
+
+function showPower() {
+  const now = net("");
+  if (now === undefined) {
+    setText($("power"), "–");
+    setText($("way"), t("This meter does not tell the power"));
+    delete $("way").dataset.arrow;
+    $("now").className = "card";
+    return;
+  }
+  const turned = now < 0 ? "out" : now > 0 ? "in" : "";
+  const big = Math.abs(now) >= 10000;
+  const value = sign(now) + (big ? number(Math.abs(now) / 1000, 2) : number(Math.abs(now)));
+  const unit = NBSP + (big ? "kW" : "W");
+  if ($("power").textContent !== value + unit) {
+    empty($("power"));
+    $("power").append(value, make("small", {}, unit));
+  }
+  $("now").className = "card " + turned;
+  const words = turned === "out" ? t("Exporting to the grid") : turned ? t("Importing from the grid") : t("Nothing to or from the grid");
+  setText($("way"), words);
+  $("way").dataset.arrow = turned === "out" ? "▲" : turned ? "▼" : "●";
+  document.title = value + unit + " – Wattport";
+  if (turned !== side && Date.now() - toldAt > TOLD_MS) {  // aloud when the direction turns, and not more often
+    side = turned;
+    toldAt = Date.now();
+    tell(words + ", " + watts(Math.abs(now)));
+  }
+  const lines = LINES.map(line => [line.toUpperCase(), net("_" + line)]).filter(([, value]) => value !== undefined);
+  const list = $("lines");
+  list.hidden = !lines.length;
+  while (list.children.length > lines.length) list.lastChild.remove();
+  lines.forEach(([name, value], index) => {
+    if (!list.children[index]) list.append(make("li", {}, make("span", {class: "soft"}), make("b")));
+    const [label, figure] = list.children[index].children;
+    setText(label, name);
+    setText(figure, signed(value));
+    figure.className = value < 0 ? "out" : value > 0 ? "in" : "";
+  });
+}
+
+// ---- today
+
+function showToday() {
+  const rows = [];
+  // the dongle was asked some minutes ago: the registers went on since
+  const sum = name => !today || typeof today[name] !== "number" ? null
+    : today[name] + (reading && today.at && reading[name] >= today.at[name] ? reading[name] - today.at[name] : 0);
+  const bought = sum("import_wh"), sold = sum("export_wh");
+  if (bought !== null) rows.push([t("From the grid"), energy(bought, 2)]);
+  if (sold !== null) rows.push([t("To the grid"), energy(sold, 2)]);
+  if (rows.length && tariff && (tariff.import_micro || tariff.export_micro || tariff.standing_micro)) {
+    const cost = bought * tariff.import_micro / 1000 - sold * tariff.export_micro / 1000 + tariff.standing_micro;
+    rows.push([cost < 0 ? t("Earned") : t("Cost"), money(Math.abs(cost), tariff.currency)]);
+  }
+  const list = $("sums");
+  $("today").hidden = !rows.length;
+  $("first").className = rows.length ? "" : "alone";
+  const shape = rows.map(row => row[0]).join();
+  if (list.dataset.shape !== shape) {
+    list.dataset.shape = shape;
+    empty(list);
+    for (const [name] of rows) list.append(make("div", {}, make("dt", {}, name), make("dd")));
+  }
+  rows.forEach(([, value], index) => setText(list.children[index].lastChild, value));
+  // by the household's clock: a quarter of an hour is the smallest step between zones
+  const whole = today && today.since && today.since % 900 === 0;
+  setText($("since"), !rows.length || whole ? "" : today.since ? t("Since {0}: the dongle was off before.", clock(today.since))
+    : t("Since the dongle started: it does not know the time yet."));
+}
+
+// ---- the last hour
+
+function record(watts) {
+  const at = step(Date.now()), last = power[power.length - 1];
+  if (last && last[0] === at && last[1] !== null) last[1] += (watts - last[1]) / ++last[2];
+  else {
+    for (let gap = last ? last[0] + 1 : at; gap < at && at - gap < STEPS; gap++)
+      power.push([gap, at - gap <= STALE_S / STEP_S ? last[1] : null, 0]);  // meters that send every 30 s have no gaps
+    power.push([at, watts, 1]);
+  }
+  while (power[0][0] <= at - STEPS) power.shift();
+}
+
+function takeHour(hour) {
+  today = hour.today || null;
+  if (today && reading) today.at = reading;
+  tariff = hour.tariff || null;
+  const kept = power.slice(), values = hour.power_w || [];
+  power.length = 0;
+  // by the clock of whoever looks: the dongle's may not be set
+  const end = step(Date.now()) - 1;
+  values.forEach((value, index) => power.push([end - values.length + 1 + index, value, 1]));
+  while (power.length && power[0][1] === null) power.shift();
+  for (const point of kept) {
+    const last = power[power.length - 1];
+    if (!last || point[0] > last[0]) power.push(point);
+  }
+  hourAt = Date.now();
+}
+
+function showHour() {
+  const values = power.map(point => point[1]).filter(value => value !== null);
+  $("past").hidden = !values.length && !WALL;
+  if (!values.length) return;
+  const low = Math.round(Math.min(...values)), high = Math.round(Math.max(...values));
+  const mean = Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
+  setText($("summary"), t("{0} to {1}, on average {2}", signed(low), signed(high), signed(mean)));
+  showMinutes();
+  draw();
+}
+
+// the chart in words: five minutes a line, the newest first
+function showMinutes() {
+  if (!$("minutes").open) return;
+  const sums = new Map();
+  for (const [at, value] of power) {
+    if (value === null) continue;
+    const start = Math.floor(at * STEP_S / 300) * 300;
+    const sum = sums.get(start) || [0, 0];
+    sums.set(start, [sum[0] + value, sum[1] + 1]);
+  }
+  const body = $("minutes").querySelector("tbody");
+  empty(body);
+  for (const [start, [sum, count]] of [...sums].reverse())
+    body.append(make("tr", {}, make("th", {scope: "row"}, clock(start, true)), make("td", {}, signed(Math.round(sum / count)))));
+}
+
+function data() {
+  const times = [], all = [], bought = [], sold = [];
+  for (const [at, value] of power) {
+    times.push(at * STEP_S);
+    all.push(value);
+    bought.push(value === null ? null : Math.max(0, value));
+    sold.push(value === null ? null : Math.min(0, value));
+  }
+  return [times, all, bought, sold];
+}
+
+function size() {
+  return {width: $("chart").clientWidth || 300, height: $("chart").clientHeight || 160};
+}
+
+function draw() {
+  if (!window.uPlot) {
+    if (!plotAsked) {
+      plotAsked = true;
+      document.head.append(make("script", {src: "/uplot.js", onload: draw, onerror: () => { plotAsked = false; }}));
+    }
+    return;
+  }
+  if (plot) return plot.setData(data());
+  const style = getComputedStyle(document.documentElement);
+  const color = name => style.getPropertyValue("--" + name).trim();
+  const font = "12px system-ui, sans-serif";
+  const axis = {stroke: color("soft"), font, grid: {stroke: color("line"), width: 1}, ticks: {show: false}};
+  const fill = (name, alpha) => color(name) + alpha;
+  plot = new uPlot({
+    ...size(), padding: [8, 8, 0, 0], legend: {show: false}, cursor: {y: false, drag: {setScale: false}, points: {show: false}},
+    scales: {
+      x: {time: true, range: () => [(step(Date.now()) - STEPS) * STEP_S, step(Date.now()) * STEP_S]},
+      y: {range: (u, low, high) => {
+        const from = Math.min(0, low || 0), to = Math.max(0, high || 0, from + 100);
+        return [from && from - (to - from) * .05, to + (to - from) * .05];
+      }}},
+    axes: [
+      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [300, 600, 900, 1200, 1800], size: 28, gap: 4},
+      {...axis, size: 56, gap: 4, incrs: [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000], values: (u, ticks) => {
+        const kilo = Math.max(...ticks.map(Math.abs)) >= 2000;
+        return ticks.map(value => kilo ? number(value / 1000, ticks.some(one => one % 1000) ? 1 : 0) + NBSP + "kW" : watts(value));
+      }}],
+    series: [{}, {stroke: color("text"), width: 1.5, points: {show: false}},
+      {fill: fill("in", "40"), points: {show: false}}, {fill: fill("out", "40"), points: {show: false}}],
+    hooks: {
+      setCursor: [u => {
+        const index = u.cursor.idx, value = index === null || index === undefined ? null : u.data[1][index];
+        setText($("pointed"), value === null || value === undefined ? "" : clock(u.data[0][index], true) + ": " + signed(Math.round(value)));
+      }],
+      drawAxes: [u => {  // the line between buying and selling
+        const y = Math.round(u.valToPos(0, "y", true));
+        u.ctx.save();
+        u.ctx.strokeStyle = color("soft");
+        u.ctx.beginPath();
+        u.ctx.moveTo(u.bbox.left, y);
+        u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+        u.ctx.stroke();
+        u.ctx.restore();
+      }]},
+  }, data(), $("chart"));
+}
+
+function redraw() {
+  if (plot) plot.destroy();
+  plot = null;
+  if (power.length) draw();
+}
+
+// ---- readings
+
+const UNITS = {mv: ["V", 1000, 1], ma: ["A", 1000, 2], mhz: ["Hz", 1000, 2], milli: ["", 1000, 3], w: ["W", 1, 0], var: ["var", 1, 0],
+  va: ["VA", 1, 0], wh: ["kWh", 1000, 3], varh: ["kvarh", 1000, 3], vah: ["kVAh", 1000, 3], micro: ["£", 1000000, 5]};
+const TYPES = {gas: N("Gas"), water: N("Water"), heat: N("Heat"), cooling: N("Cooling"), electricity: N("Electricity")};
+
+function showReading() {
+  const used = new Set(["time", "devices", "power_import_w", "power_export_w"]);
+  showPower();
+  showToday();
+  const columns = [[t("Voltage"), "voltage_", "_mv", value => number(value / 1000, 1) + NBSP + "V"],
+    [t("Current"), "current_", "_ma", value => number(value / 1000, 2) + NBSP + "A"]]
+    .filter(([, start, end]) => LINES.some(line => reading[start + line + end] !== undefined));
+  const lines = LINES.filter(line => columns.some(([, start, end]) => reading[start + line + end] !== undefined));
+  table("phases", lines.map(line => [line.toUpperCase(), ...columns.map(([, start, end, show]) => {
+    const value = reading[start + line + end];
+    used.add(start + line + end);
+    return value === undefined ? "–" : show(value);
+  })]), [t("Phase"), ...columns.map(column => column[0])]);
+  for (const line of LINES) used.add("power_import_" + line + "_w").add("power_export_" + line + "_w");
+
+  const registers = [];
+  for (const [way, all, part] of [["import", N("From the grid, in all"), N("From the grid, tariff {0}")],
+    ["export", N("To the grid, in all"), N("To the grid, tariff {0}")]])
+    for (const number of ["", "t1_", "t2_", "t3_", "t4_"]) {
+      const name = way + "_" + number + "wh";
+      if (reading[name] === undefined) continue;
+      used.add(name);
+      registers.push([number ? t(part, number[1]) : t(all), energy(reading[name])]);
+    }
+  if (reading.tariff !== undefined) registers.push([t("Tariff now"), String(reading.tariff)]);
+  used.add("tariff");
+  table("registers", registers);
+
+  table("devices", Object.values(reading.devices || {}).map(device => {
+    const value = device.volume_l !== undefined ? number(device.volume_l / 1000, 3) + NBSP + "m³"
+      : device.energy_kj !== undefined ? number(device.energy_kj / 1e6, 3) + NBSP + "GJ"
+      : device.energy_wh !== undefined ? energy(device.energy_wh) : "–";
+    const name = device.type in TYPES ? t(TYPES[device.type]) : capital(device.type || t("Meter"));
+    return [t("{0} (channel {1})", name, device.channel), [value, "", device.time ? clock(device.time) : ""]];
+  }));
+
+  const rest = [];
+  for (const [name, value] of Object.entries(reading).sort()) {
+    if (used.has(name)) continue;
+    const end = name.lastIndexOf("_");
+    const unit = UNITS[name.slice(end + 1)];
+    // the vocabulary's own names: whoever looks here compares them with MQTT or the meter's papers
+    const label = capital((unit ? name.slice(0, end) : name).replace(/_/g, " ").replace(/\bl([123])\b/, "L$1"));
+    if (name.slice(-5) === "_time") rest.push([label, clock(value)]);
+    else if (unit && typeof value === "number") rest.push([label, (number(value / unit[1], unit[2]) + NBSP + unit[0]).trim()]);
+    else if (name === "power_failure_log") rest.push([label, [value.map(([end, length]) => clock(end) + ", " + span(length)).join("\n"), "words"]]);
+    else if (name === "peak_history") rest.push([label, [value.map(([at, peak]) => clock(at) + ": " + watts(peak)).join("\n"), "words"]]);
+    else rest.push([label, [String(value), "words"]]);
+  }
+  table("rest", rest);
+}
+
+const CLOCKS = {ntp: N("set from the internet"), meter: N("set from the meter"), system: N("set by this computer"), none: N("not set yet")};
+
+// ---- health, in words and with what to do
+
+const ERRORS = {checksum: N("damaged on the way"), truncated: N("cut short"), wrong_key: N("not decrypted: wrong key"), no_key: N("encrypted, no key set"),
+  unsupported: N("of an unknown kind"), malformed: N("malformed")};
+
+function showHealth() {
+  const rows = [];
+  const since = (Date.now() - healthAt) / 1000;
+  const errors = Object.entries(health.errors || {}).filter(([, count]) => count)
+    .map(([kind, count]) => number(count) + NBSP + "× " + t(ERRORS[kind] || kind));
+  const words = health.meter === "ok" ? t("Telegrams arrive") : health.meter === "silent" ? t("Nothing arrives") : t("Nothing readable arrives");
+  const model = reading && reading.meter_model;
+  rows.push([t("Meter"), [words, health.meter === "ok" ? "words" : "words bad", model ? String(model) : ""]]);
+  if (health.telegram_age_s !== null && health.telegram_age_s !== undefined)
+    rows.push([t("Last telegram"), t("{0} ago", span(heardAt ? Math.min(health.telegram_age_s + since, silence()) : health.telegram_age_s + since))]);
+  rows.push([t("Telegrams read"), number(health.telegrams)], [t("Telegrams with errors"), [errors.join("\n") || t("none"), "words"]]);
+  if (health.key) rows.push([t("Key"), [capital(t(health.key)), "words"]]);
+  if (health.rssi !== null && health.rssi !== undefined) rows.push([t("Wi-Fi"), [capital(signal(health.rssi)), "", sign(health.rssi) + number(Math.abs(health.rssi)) + NBSP + "dBm"]]);
+  if (health.tasks && health.tasks.mqtt) {
+    const mqtt = health.mqtt || {};
+    rows.push([t("MQTT broker"), mqtt.connected ? t("connected") : [t("not connected"), "words bad", mqtt.error || ""]]);
+  }
+  if (health.time_source) rows.push([t("Clock"), t(CLOCKS[health.time_source] || health.time_source)]);
+  const failing = Object.entries(health.tasks || {}).filter(([, task]) => task.restarts).map(([name, task]) => name + ": " + task.error);
+  if (failing.length) rows.push([t("Restarted parts"), [failing.join("\n"), "words"]]);
+  rows.push([t("Running for"), span(health.uptime_s + since)]);
+  table("health", rows);
+  setText($("about"), ["Wattport " + health.version, health.family, t("{0} KB of memory free", number(Math.round(health.heap_free / 1024)))]
+    .filter(Boolean).join(" · "));
+}
+
+// The one thing that most needs somebody: [title, text, link's text, link or function, bad]
+function worst() {
+  const help = t("Settings");
+  if (!reached) return [t("The dongle does not answer."), t("This page goes on by itself as soon as it is back. Is it plugged in, and is this device in the same network?"), "", "", true];
+  if (locked) return [t("The readings are private."), t("Log in to see them."), t("Log in"), begin, false];
+  if (status.setup && !status.portal) return [t("This dongle is not protected yet."), t("Choose a password, and where the readings go."), t("Set up"), "/setup", false];
+  if (!health || health.meter === "ok") return null;
+  const key = health.key && /key/.test(health.key) && health.meter !== "silent";
+  if (health.meter === "silent")
+    return [t("Nothing arrives from the meter."), t("Is the cable plugged in at both ends? Is the port switched on? With some meters the grid operator has to do that, on request."), help, "/settings#meter", true];
+  if (key) return [capital(t(health.key)) + ".", t("Enter the key that your grid operator gave you for this meter."), t("Enter the key"), "/settings#meter", true];
+  return [t("Something arrives that is no readable telegram."), t("If your meter encrypts, its key may be missing or wrong. Otherwise the cable may be damaged, or the line settings are not those of this meter."), help, "/settings#meter", true];
+}
+
+function showNotice() {
+  const found = worst();
+  $("notice").hidden = !found;
+  if (!found) return;
+  const [title, text, words, link, bad] = found;
+  $("notice").className = "card notice" + (bad ? " bad" : "");
+  setText($("notice-title"), title);
+  setText($("notice-text"), text);
+  const way = $("notice-link");
+  way.parentNode.hidden = way.hidden = !words;
+  setText(way, words);
+  way.href = typeof link === "string" ? link : "#";
+  way.onclick = typeof link === "string" ? null : event => { event.preventDefault(); link(); };
+}
+
+function showState() {
+  const age = silence();
+  const [words, look] = !reached ? [t("Not reachable"), "bad"]
+    : locked ? [t("Locked"), ""]
+    : !reading ? [health && health.meter !== "ok" ? t("No telegram yet") : t("Connecting…"), ""]
+    : age > STALE_S ? [t("No news for {0}", span(age)), "bad"] : [t("Live"), "live"];
+  const bad = look === "bad";
+  if (bad && !$("state").classList.contains("bad")) tell(words);
+  setText($("state"), words);
+  $("state").className = "pill " + look;
+}
+
+function showStatus() {
+  const button = $("log");
+  button.hidden = !status.password;
+  setText(button, status.login ? t("Log out") : t("Log in"));
+}
+
+function show() {
+  if (health) showHealth();
+  showStatus();
+  showState();
+  showNotice();
+}
+
+function showAll() {
+  if (reading) showReading();
+  else setText($("way"), t("Waiting for the meter’s first telegram"));
+  showToday();
+  showHour();
+  show();
+}
+
+// ---- from the dongle
+
+function take(value) {
+  const same = reading && JSON.stringify(value) === JSON.stringify(reading);
+  reading = value;
+  reached = true;
+  if (!same || source) heardAt = Date.now();
+  if (today && !today.at) today.at = reading;
+  const now = net("");
+  if (now !== undefined) record(now);
+  showReading();
+  showHour();
+  show();
+}
+
+// → the answer or null. Who is gone, and who wants a password, is kept for the notice.
+async function ask(path) {
+  try {
+    const answer = await api("GET", path, null, {silent: true});
+    if (!reached) hourAt = 0;  // it was away: what it knows of the last hour may be new
+    reached = true;
+    return answer;
+  } catch (error) {
+    reached = error.status !== 0;
+    if (error.status === 401) locked = true;
+    return null;
+  }
+}
+
+async function askHealth() {
+  const value = await ask("/api/health");
+  if (value) {
+    if (health && value.version !== health.version) location.reload();  // this page belongs to the one before
+    if (health && value.uptime_s < health.uptime_s) hourAt = 0;
+    [health, healthAt] = [value, Date.now()];
+  }
+  if (value && Date.now() - hourAt > HOUR_MS) await askHour();
+  show();
+}
+
+async function askHour() {
+  const value = await ask("/api/hour");
+  if (!value) return;
+  takeHour(value);
+  showToday();
+  showHour();
+}
+
+async function askReading() {
+  const value = await ask("/api/reading");
+  if (value) take(value);
+  show();
+}
+
+function listen() {
+  if (source || locked || !window.EventSource) return;
+  source = new EventSource("/api/events");
+  source.onopen = () => { reached = true; show(); };
+  source.onmessage = event => { take(JSON.parse(event.data)); };
+  source.onerror = () => {
+    if (source && source.readyState === EventSource.CLOSED) source = null;  // too many listen: ask instead
+    askHealth();
+    if (!source) askReading();
+  };
+}
+
+// ---- life of the page
+
+async function begin() {
+  const found = await ask("/api/status");
+  if (found) {
+    status = found;
+    if (status.portal) return location.replace("/setup");
+    locked = Boolean(status.private && !status.login);
+    if (status.name) setText($("name"), status.name);
+    if (locked && !await login()) return show();
+    if (locked) return begin();
+  }
+  await askHealth();
+  listen();
+}
+
+function start() {
+  stop();
+  show();
+  begin().then(() => stay());
+  timers = [setInterval(() => locked || askHealth(), ASK_MS), setInterval(show, 1000),
+    setInterval(() => source || locked || askReading(), 5000), setInterval(() => listen(), 60000)];
+}
+
+function stop() {  // nobody looks: the dongle has few connections
+  timers.forEach(clearInterval);
+  timers = [];
+  if (source) source.close();
+  source = null;
+}
+
+// On the wall the screen is to stay on. Browsers allow that only to pages they call secure, or not at all: the tablet's
+// own settings do it then.
+function stay() {
+  if (WALL && navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
+}
+
+languageChooser($("language"));
+$("log").onclick = async () => {
+  if (status.login) await api("POST", "/api/logout").catch(() => {});
+  else if (!await login()) return;
+  status = await ask("/api/status") || status;
+  locked = Boolean(status.private && !status.login);
+  start();
+};
+$("minutes").ontoggle = showMinutes;
+if (WALL) {
+  document.body.className = "wall";
+  document.body.append(make("a", {id: "leave", class: "button quiet", href: "/", "aria-label": "Dashboard"}, "✕"));
+}
+if (window.ResizeObserver) new ResizeObserver(() => { if (plot) plot.setSize(size()); }).observe($("chart"));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+document.addEventListener("language", () => { redraw(); showAll(); });
+document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else { hourAt = 0; start(); } });
+window.addEventListener("pagehide", stop);
+window.addEventListener("pageshow", event => { if (event.persisted) start(); });
+ready.then(start);
