@@ -10,3 +10,4 @@ TX = LED = None
 BUTTON = 2 if os.getenv("WATTPORT_BUTTON") else None  # the name of a file: pressed while it is there
 PULSE = 0
 PORTAL_S = int(os.getenv("WATTPORT_PORTAL_S") or 900)  # see app.py
+DNS_PORT = int(os.getenv("WATTPORT_DNS_PORT") or 0)  # of the portal's name server; 0: any, for nobody asks
