@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Civil time of meters → UTC seconds since 1970, by the rules of a time zone."""
+"""Civil time of meters → UTC seconds since 1970, by the rules of a time zone, and what a zone is ahead of UTC."""
 
 _DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
@@ -9,6 +9,14 @@ def days(year, month, day):
     before = year - 1 if month < 3 else year
     leaps = before // 4 - before // 100 + before // 400 - 477
     return (year - 1970) * 365 + leaps + _DAYS[month - 1] + day - 1
+
+
+def year_of(day):
+    """The year of a day, which is counted from 1970-01-01."""
+    year = 1970 + day * 400 // 146097
+    if days(year, 1, 1) > day:
+        return year - 1
+    return year if days(year + 1, 1, 1) > day else year + 1
 
 
 def month_length(year, month):
@@ -60,3 +68,13 @@ class Zone:
         if summer is None:
             summer = self._summer_at(local, year) and (not later or self._summer_at(local + 3600, year))
         return local - (self.summer if summer else self.standard)
+
+    def offset(self, utc):
+        """Seconds that the wall clock is ahead of UTC at `utc`, seconds since 1970."""
+        if not self._start:
+            return self.standard
+        year = year_of((utc + self.standard) // 86400)
+        start = self._change(year, self._start) - self.standard
+        end = self._change(year, self._end) - self.summer
+        summer = start <= utc < end if start < end else not end <= utc < start
+        return self.summer if summer else self.standard
