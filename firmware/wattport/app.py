@@ -73,8 +73,8 @@ class App:
         if self.settings["limit_w"]:
             from wattport.plausible import Guard
             self._guard = self._health.guard = Guard(self.settings["limit_w"])
-        led = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
-        self._led = Led(led, self._health.led_state)
+        self._pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
+        self._led = Led(self._pin, self._health.led_state)
         self._port = document["web"]["port"] or (_PORT if self.portal else 0)
         self.web = None
 
@@ -163,6 +163,10 @@ class App:
         from wattport import portal
         await portal.run(self, self._device_id, self._asked)
 
+    async def _press(self):
+        from wattport import button
+        await button.run(self._pin, self.log)
+
     async def _publish(self):
         while not self.wifi.connected:  # an attempt before that can only fail, and costs a wait
             await asyncio.sleep_ms(500)
@@ -199,6 +203,8 @@ class App:
             add("portal", self._open)
         else:
             add("wifi", self.wifi.run)
+            if board.BUTTON is not None:
+                add("button", self._press)
         if self._port:
             add("web", self._serve)
         if self._publisher:
@@ -220,9 +226,6 @@ def start():
         log("error", "setting refused: %s" % text)
     del settings
     forget("wattport.settings")
-    try:
-        asked = load("wattport.button", "asked")()
-        forget("wattport.button")
-    except ImportError:
-        asked = False
+    asked = load("wattport.button", "asked")()
+    forget("wattport.button")
     asyncio.run(App(document, log, asked).run())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The access point of the set-up: loaded when it is opened, then forgotten.
+
+Every device has a password of its own for it, in the file ap.txt, made where the flash was written (tools.label); a
+device without one makes it at its first start and says it on the console, where only who has it in hand can read.
+"""
+
+import os
+
+import network
+from micropython import const
+
+from wattport.files import replace
+from wattport.modules import forget
+
+PATH = "ap.txt"
+# 32 of them, so that any byte gives one; none that looks like another: no 0 or O, no 1, I or l
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_LENGTH = const(12)
+_WPA2 = const(3)
+_CHANNEL = const(6)  # only until the station joins a network: the radio has one channel for both
+_CLIENTS = const(4)
+# not 192.168.4.1, which others take: the home network of some routers is that, and the station will be in both
+_ADDRESS = "192.168.71.1"
+
+
+def name(device_id):
+    """The access point's name, by the end of the device id (hex digits)."""
+    return "Wattport-" + device_id[-4:]
+
+
+def password():
+    """The one of this device, 8 to 63 characters; a new one where there is none that can be used."""
+    try:
+        with open(PATH) as file:
+            kept = file.read(80).strip()
+        if 8 <= len(kept) <= 63:
+            return kept
+    except (OSError, UnicodeError):
+        pass
+    made = "".join([LETTERS[byte & 31] for byte in os.urandom(_LENGTH)])
+    try:
+        replace(PATH, made)
+    except OSError:  # a flash that is full: a new one at each start, better than none
+        pass
+    forget("wattport.files")
+    print("the Wi-Fi of the set-up has the password %s" % made)  # never in the log, which others may get to see
+    return made
+
+
+def open_network(device_id):
+    """Open the access point: (its name, password, address, mask)."""
+    point = network.WLAN(network.AP_IF)
+    ssid, secret = name(device_id), password()
+    for _ in range(2):  # some builds take the settings only once it is on, and it must not be open a moment longer
+        try:
+            point.config(ssid=ssid, password=secret, security=_WPA2, channel=_CHANNEL, max_clients=_CLIENTS)
+        except (OSError, RuntimeError):
+            pass
+        point.active(True)
+    point.ifconfig((_ADDRESS, "255.255.255.0", _ADDRESS, _ADDRESS))
+    address, mask = point.ifconfig()[:2]
+    return ssid, secret, address, mask
