@@ -249,6 +249,7 @@ function loginSheet() {
           }
         }},
       make("h2", {id: "login-title"}, t("Log in")),
+      make("input", {autocomplete: "username", value: "wattport", hidden: true}),  // a password manager's name for it
       make("p", {class: "field"}, make("label", {for: "login-password"}, t("Password of this dashboard")), input),
       error,
       make("p", {class: "hint"}, t("Forgotten? Press the dongle’s button for 5 seconds: then its own Wi-Fi lets you set a new one.")),

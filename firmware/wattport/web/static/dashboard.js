@@ -156,7 +156,7 @@ function takeHour(hour) {
 
 function showHour() {
   const values = power.map(point => point[1]).filter(value => value !== null);
-  $("past").hidden = !values.length && !WALL;
+  $("past").hidden = !values.length;
   if (!values.length) return;
   const low = Math.round(Math.min(...values)), high = Math.round(Math.max(...values));
   const mean = Math.round(values.reduce((sum, value) => sum + value, 0) / values.length);
@@ -207,11 +207,11 @@ function draw() {
   if (plot) return plot.setData(data());
   const style = getComputedStyle(document.documentElement);
   const color = name => style.getPropertyValue("--" + name).trim();
-  const font = "12px system-ui, sans-serif";
+  const font = (WALL ? 16 : 12) + "px system-ui, sans-serif";
   const axis = {stroke: color("soft"), font, grid: {stroke: color("line"), width: 1}, ticks: {show: false}};
   const fill = (name, alpha) => color(name) + alpha;
   plot = new uPlot({
-    ...size(), padding: [8, 8, 0, 0], legend: {show: false}, cursor: {y: false, drag: {setScale: false}, points: {show: false}},
+    ...size(), padding: [8, 20, 0, 0], legend: {show: false}, cursor: {y: false, drag: {setScale: false}, points: {show: false}},
     scales: {
       x: {time: true, range: () => [(step(Date.now()) - STEPS) * STEP_S, step(Date.now()) * STEP_S]},
       y: {range: (u, low, high) => {
@@ -219,8 +219,8 @@ function draw() {
         return [from && from - (to - from) * .05, to + (to - from) * .05];
       }}},
     axes: [
-      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [300, 600, 900, 1200, 1800], size: 28, gap: 4},
-      {...axis, size: 56, gap: 4, incrs: [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000], values: (u, ticks) => {
+      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [300, 600, 900, 1200, 1800], size: WALL ? 34 : 28, gap: 4},
+      {...axis, size: WALL ? 78 : 56, gap: 4, incrs: [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000], values: (u, ticks) => {
         const kilo = Math.max(...ticks.map(Math.abs)) >= 2000;
         return ticks.map(value => kilo ? number(value / 1000, ticks.some(one => one % 1000) ? 1 : 0) + NBSP + "kW" : watts(value));
       }}],
