@@ -41,12 +41,13 @@ class App:
     """`document`: the whole settings, as settings.check gives them. asked: somebody wants the portal.
 
     What a request may look at: `portal`, whether the set-up's own Wi-Fi is what runs, and `access`, its address and
-    mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet.
+    mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet;
+    `trials`, how it tries.
     """
 
     def __init__(self, document, log, asked=False):
         self.log = log
-        self._device_id = hexlify(machine.unique_id()).decode()
+        self.device_id = hexlify(machine.unique_id()).decode()
         self.settings = document["meter"]
         self.zone = document["time"]["zone"]
         self._supervisor = Supervisor(log)
@@ -55,16 +56,16 @@ class App:
         self._asked = asked
         self._unset = not (document["wifi"]["ssid"] or document["web"].get("password"))
         self.access = None
-        self.tried = {}
+        self.tried, self.trials = {}, {}
         self._restart_s = 0
         self._publisher = None
         if document["mqtt"]["host"] and not self.portal:
             from wattport.publish.publisher import Publisher
-            self._publisher = Publisher(document["mqtt"], self._device_id, VERSION, log)
+            self._publisher = Publisher(document["mqtt"], self.device_id, VERSION, log)
         self.on_frame = self._publisher.raw if self._publisher and document["mqtt"]["raw"] else None
         from wattport import port
         self.meter, self.line, self._place = port.build(
-            self, document["mqtt"], "wattport-%s-glow" % self._device_id)
+            self, document["mqtt"], "wattport-%s-glow" % self.device_id)
         del port
         forget("wattport.port")
         self._health = Health(log, self.meter, self.line, self._publisher.status if self._publisher else {}, self.wifi,
@@ -161,7 +162,7 @@ class App:
 
     async def _open(self):
         from wattport import portal
-        await portal.run(self, self._device_id, self._asked)
+        await portal.run(self, self.device_id, self._asked)
 
     async def _press(self):
         from wattport import button
@@ -194,7 +195,7 @@ class App:
             await asyncio.sleep_ms(1000)
 
     async def run(self):
-        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self._device_id, self._place))
+        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self.device_id, self._place))
         add = self._supervisor.add
         add("meter", self.line.run)
         add("watch", self._watch)
@@ -215,17 +216,26 @@ class App:
         await self._supervisor.run()
 
 
-def start():
-    """Run for ever. Settings that are wrong are named, and what is right in them is used: the meter is read all the
-    same."""
+def _document(log):
+    """The settings. Those that are wrong are named, and what is right is used: the meter is read all the same."""
     from wattport import settings
-    log = Log()
     wrong = []
     document = settings.load(settings.PATH, wrong)
     for text in wrong:
         log("error", "setting refused: %s" % text)
     del settings
     forget("wattport.settings")
+    return document
+
+
+def _made():
+    log = Log()
     asked = load("wattport.button", "asked")()
     forget("wattport.button")
-    asyncio.run(App(document, log, asked).run())
+    return App(_document(log), log, asked)
+
+
+def start():
+    """Run for ever. What the settings needed has gone by then: a function that still runs would hold on to 8 KB of it,
+    as what lies on the stack is taken for in use."""
+    asyncio.run(_made().run())

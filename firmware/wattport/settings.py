@@ -69,7 +69,7 @@ private false flag
 name "" host""",
     """time
 zone "CET-1CEST,M3.5.0,M10.5.0/3" zone
-server "pool.ntp.org" hosts 128
+server "pool.ntp.org" hosts 253
 source "auto" one auto,ntp,meter""",
     """tariff
 currency "EUR" currency
@@ -192,8 +192,14 @@ def _host(value, default, rest):
 
 
 def _hosts(value, default, rest):
-    _text(value, default, rest)
-    return ",".join([_host(name, "", "") for name in value.split(",")])
+    """Some hosts, each with a port or without."""
+    names = []
+    for name in _text(value, default, rest).split(","):
+        name, colon, port = name.strip().partition(":")
+        if colon:
+            _need(port and len(port) < 6 and _all_of(port, _HEX[:10]), "hosts with a comma between, or empty")
+        names.append(_host(name, "", "") + colon + port)
+    return ",".join(names)
 
 
 def _numbers(text):

@@ -91,7 +91,7 @@ IMPOSSIBLE = (
     ("web", "private", ("yes", 1, None)),
     ("web", "name", ("https://x.example", "x y", None)),
     ("time", "zone", ("", "Europe/Paris", "CET-1CEST", 5, None, [], {})),
-    ("time", "server", ("http://ntp", "a b", "x" * 129, None)),
+    ("time", "server", ("http://ntp", "a b", "ntp:", "ntp:x", "ntp:123456", "x" * 254, None)),
     ("time", "source", ("", "gps", None)),
     ("tariff", "currency", ("", "eur", "EURO", "E1R", None)),
     ("tariff", "import_micro", (0.25, "0.25", 1000000001, -1000000001, True, None)),
@@ -124,7 +124,7 @@ def test_possible_values_are_taken():
             ("wifi", "password", ("", "x" * 8, "x" * 63, "0aF9" * 16, "k\u00fcche-geheim")),
             ("wifi", "hostname", ("a", "Meter-2")), ("wifi", "gateway", ("", "10.0.0.1")),
             ("web", "password", ("", "8 letter", "pbkdf2:5000:00ff:" + "0a" * 32)), ("web", "token", ("", "0a" * 32)),
-            ("time", "server", ("", "pool.ntp.org", "10.0.0.1,ntp.example")), ("tariff", "import_micro", (-5, 10**9)),
+            ("time", "server", ("", "pool.ntp.org", "10.0.0.1:123,ntp.example")), ("tariff", "import_micro", (-5, 10**9)),
             ("time", "zone", ("EET-2EEST,M3.5.0/3,M10.5.0/4", "UTC0")), ("wifi", "ssid", ("x" * 32, "caf\u00e9"))):
         for value in values:
             assert check({group: {key: value}})[group][key] == value, (group, key, value)
