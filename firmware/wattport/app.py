@@ -76,7 +76,11 @@ class App:
             self._guard = self._health.guard = Guard(self.settings["limit_w"])
         self._pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
         self._led = Led(self._pin, self._health.led_state)
-        self._port = document["web"]["port"] or (_PORT if self.portal else 0)
+        self._served = served = document["web"]
+        served["port"] = served["port"] or (_PORT if self.portal else 0)
+        served["hostname"] = document["wifi"]["hostname"]
+        served["device"] = self._device_id
+        served["wifi"] = bool(document["wifi"]["ssid"])
         self.web = None
 
     def connected(self):
@@ -157,7 +161,7 @@ class App:
     async def _serve(self):
         if not self.web:
             from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
-            self.web = Web(self._port, self._look, self.log)
+            self.web = Web(self, self._served, self._look)
         await self.web.run()
 
     async def _open(self):
@@ -206,7 +210,7 @@ class App:
             add("wifi", self.wifi.run)
             if board.BUTTON is not None:
                 add("button", self._press)
-        if self._port:
+        if self._served["port"]:
             add("web", self._serve)
         if self._publisher:
             add("mqtt", self._publish)

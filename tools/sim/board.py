@@ -11,3 +11,4 @@ BUTTON = 2 if os.getenv("WATTPORT_BUTTON") else None  # the name of a file: pres
 PULSE = 0
 PORTAL_S = int(os.getenv("WATTPORT_PORTAL_S") or 900)  # see app.py
 DNS_PORT = int(os.getenv("WATTPORT_DNS_PORT") or 0)  # of the portal's name server; 0: any, for nobody asks
+MDNS = os.getenv("WATTPORT_MDNS") or "224.0.0.251:5353"  # where brokers are asked for

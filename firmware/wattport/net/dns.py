@@ -29,8 +29,8 @@ class ResolveError(OSError):
     """No address for this name; the text says why, in words."""
 
 
-class _Malformed(Exception):
-    pass
+class Malformed(Exception):
+    """What came is no DNS."""
 
 
 def is_address(host):
@@ -62,30 +62,30 @@ def question(number, host, multicast=False):
 
 def _number(packet, at):
     if at + 2 > len(packet):
-        raise _Malformed
+        raise Malformed
     return packet[at] << 8 | packet[at + 1]
 
 
-def _name(packet, at):
+def name_at(packet, at):
     """(name in lower case, where the record goes on); pointers lead backwards only (RFC 1035 4.1.4)."""
     out = bytearray()
     end = None
     while True:
         if at >= len(packet):
-            raise _Malformed
+            raise Malformed
         size = packet[at]
         if size & 0xC0 == 0xC0:
             target = _number(packet, at) & 0x3FFF
             if end is None:
                 end = at + 2
             if target >= at:  # always going back, it must come to an end
-                raise _Malformed
+                raise Malformed
             at = target
         elif size & 0xC0:
-            raise _Malformed
+            raise Malformed
         elif size:
             if at + 1 + size > len(packet) or len(out) + size > _NAME_LIMIT:
-                raise _Malformed
+                raise Malformed
             if out:
                 out.append(46)
             for i in range(at + 1, at + 1 + size):
@@ -96,13 +96,13 @@ def _name(packet, at):
             return bytes(out), at + 1 if end is None else end
 
 
-def _records(packet, at, count):
+def records(packet, at, count):
     """(name, type, where the data starts, its size) of each record."""
     for _ in range(min(count, _RECORD_LIMIT)):
-        name, at = _name(packet, at)
+        name, at = name_at(packet, at)
         size = _number(packet, at + 8)
         if at + 10 + size > len(packet):
-            raise _Malformed
+            raise Malformed
         yield name, _number(packet, at), at + 10, size
         at += 10 + size
 
@@ -121,7 +121,7 @@ def answer(packet, number, host, multicast=False):
         wanted = b".".join([label.encode() for label in host.rstrip(".").lower().split(".")])
         at = 12
         for _ in range(min(_number(packet, 4), _RECORD_LIMIT)):
-            name, at = _name(packet, at)
+            name, at = name_at(packet, at)
             if name != wanted or _number(packet, at) != _TYPE_A:
                 return None
             at += 4
@@ -133,17 +133,17 @@ def answer(packet, number, host, multicast=False):
                 host, "no such name" if code == 3 else "the name server refuses (%d)" % code))
         for _ in range(_CNAME_LIMIT):
             alias = None
-            for name, kind, start, size in _records(packet, at, _number(packet, 6)):
+            for name, kind, start, size in records(packet, at, _number(packet, 6)):
                 if name != wanted:
                     continue
                 if kind == _TYPE_A and size == 4:
                     return "%d.%d.%d.%d" % tuple(packet[start : start + 4])
                 if kind == _TYPE_CNAME:
-                    alias = _name(packet, start)[0]
+                    alias = name_at(packet, start)[0]
             if alias is None:
                 break
             wanted = alias
-    except _Malformed:
+    except Malformed:
         return None
     if multicast:  # another record of that host; the address may come yet
         return None
