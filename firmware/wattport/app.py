@@ -79,7 +79,7 @@ class App:
         self._served = served = document["web"]
         served["port"] = served["port"] or (_PORT if self.portal else 0)
         served["hostname"] = document["wifi"]["hostname"]
-        served["device"] = self._device_id
+        served["device"] = self.device_id
         served["wifi"] = bool(document["wifi"]["ssid"])
         self.web = None
 
