@@ -36,11 +36,11 @@ bench: setup ## every budget as one JSON object a line; ONLY=decode.dsmr5 for so
 fuzz: setup ## broken telegrams of every family; COUNT=1000000 SEED=1
 	$(PY) -m tools.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=
-	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS))
+image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=, AP=
+	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)')
 
 flash: setup ## PORT=device or pyserial URL; writes the image that `make image` makes; ESPTOOL_FLAGS=
-	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) -- $(ESPTOOL_FLAGS)
+	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') -- $(ESPTOOL_FLAGS)
 
 lint: setup ## ruff, and the viper idioms that miscompile or differ between chips
 	$(VENV)/bin/ruff check .

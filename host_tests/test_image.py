@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import segno
 from littlefs import LittleFS
 
 from host_tests.brokers import free_port
-from tools import flash, image
+from tools import flash, image, label
 from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
@@ -215,7 +216,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_process_and_folder(official,
         output, folder = tmp_path / seed / "out.bin", tmp_path / ("tmp" + seed)
         folder.mkdir()
         done = run("tools.image", "--micropython", official, "--settings", settings, "--output", output,
-                   PYTHONHASHSEED=seed, TMPDIR=str(folder), SOURCE_DATE_EPOCH=seed)
+                   "--ap", "k3tu8mpd9xwa", PYTHONHASHSEED=seed, TMPDIR=str(folder), SOURCE_DATE_EPOCH=seed)
         assert done.returncode == 0, done.stderr
         assert output.stat().st_mode & 0o077 == 0  # it holds passwords
         made.append(output.read_bytes())
@@ -354,26 +355,96 @@ def test_a_given_speed_is_kept(flags):
 
 def test_flash_makes_the_image_and_gives_it_to_esptool(official, settings, tmp_path, monkeypatch, capsys):
     ran = []
-
-    class Done:
-        returncode = 0
-    real = subprocess.run
-    monkeypatch.setattr(flash.subprocess, "run", lambda command, **rest: (
-        ran.append(command) or Done if "esptool" in command else real(command, **rest)))
+    monkeypatch.setattr(flash, "run", lambda words: (ran.append(words) or 0, "MAC:    24:0a:c4:12:4d:3a"))
     output = tmp_path / "out.bin"
     assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--settings", str(settings),
                        "--output", str(output), "--", "--connect-attempts", "3"]) == 0
     assert ran == [[sys.executable, "-m", "esptool", "--chip", "esp32", "--port", "/dev/ttyUSB7", "--baud", "460800",
                     "--connect-attempts", "3", "write-flash", "0x0", str(output)]]
     assert output.stat().st_size == 4 << 20
-    assert "plug it into the meter" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    password = files_of(output.read_bytes())["ap.txt"].decode()
+    assert "plug it into the meter" in told and "the Wi-Fi of the settings" in told
+    assert "Wattport-4d3a" in told and password in told
 
 
-def test_without_settings_flash_says_what_is_missing(official, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", ""])
+def test_without_wifi_flash_says_that_the_dongle_opens_its_own(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", "print('MAC: 24:0A:C4:12:4D:3A')"])
+    output = tmp_path / "out.bin"
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(output)]) == 0
+    told = capsys.readouterr().out
+    assert "MAC: 24:0A" in told  # what esptool says is passed on
+    assert "Wattport-4d3a" in told and "join its own Wi-Fi" in told and "http://192.168.71.1" in told
+
+
+def test_without_a_mac_address_the_label_is_told_how_to_make(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(flash, "run", lambda words: (0, ""))
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(tmp_path / "out.bin"),
+                       "--ap", "k3tu8mpd9xwa"]) == 0
+    assert "tools.label --mac MAC --password k3tu8mpd9xwa" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("said, found", [
+    ("Connecting...\nMAC:                24:0a:c4:12:4d:3a\nUploading stub", "24:0a:c4:12:4d:3a"),
+    ("MAC:        40:4c:ca:ff:fe:55:51:c4\nBASE MAC:           40:4c:ca:55:51:c4\nMAC_EXT: ff:fe",
+     "40:4c:ca:55:51:c4"),
+    ("A fatal error occurred", None),
+])
+def test_the_mac_address_is_found_in_what_esptool_says(said, found):
+    assert flash.mac(said) == found
+
+
+def test_esptools_failure_is_passed_on(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", "print('no chip'); raise SystemExit(3)"])
     assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output",
-                       str(tmp_path / "out.bin")]) == 0
-    assert "SETTINGS=" in capsys.readouterr().out
+                       str(tmp_path / "out.bin")]) == 3
+    told = capsys.readouterr()
+    assert "no chip" in told.out and "flash again" in told.err and "Wattport" not in told.out
+
+
+# ---- the label
+
+
+def test_each_image_has_a_new_password_of_letters_that_look_like_no_others(official, tmp_path, capsys):
+    found = set()
+    for number in range(3):
+        output = tmp_path / ("%d.bin" % number)
+        assert image.main(["--micropython", str(official), "--output", str(output)]) == 0
+        password = files_of(output.read_bytes())["ap.txt"].decode()
+        assert output.stat().st_mode & 0o077 == 0
+        assert len(password) == 12 and not set(password) & set("0O1lI")
+        assert password in capsys.readouterr().out
+        found.add(password)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 64, "geheim\u00e9\u00e9\u00e9", " leading1", "two\nlines"])
+def test_a_password_that_no_access_point_takes_is_refused(official, tmp_path, password, capsys):
+    assert image.main(["--micropython", str(official), "--output", str(tmp_path / "out.bin"), "--ap", password]) == 2
+    assert "8 to 63 plain letters" in capsys.readouterr().err
+    assert not (tmp_path / "out.bin").exists()
+
+
+def test_the_label_names_the_network_and_draws_what_a_phone_reads(capsys):
+    assert label.main(["--mac", "24-0A-C4-12-4D-3A", "--password", "k3tu8mpd9xwa"]) == 0
+    told = capsys.readouterr().out
+    assert "Wattport-4d3a" in told and "k3tu8mpd9xwa" in told
+    rows = [line for line in told.splitlines() if line and not line.strip(" ▀▄█")]
+    pixels = [[char in "▀█" if upper else char in "▄█" for char in row] for row in rows for upper in (True, False)]
+    wanted = segno.make("WIFI:T:WPA;S:Wattport-4d3a;P:k3tu8mpd9xwa;;", error="m", micro=False)
+    assert [row for row in pixels][:len(list(wanted.matrix_iter(border=4)))] == [
+        [bool(cell) for cell in row] for row in wanted.matrix_iter(border=4)]
+
+
+def test_signs_of_the_qr_codes_own_language_are_escaped():
+    assert label.code('a;b:c', 'x\\y,"z') == 'WIFI:T:WPA;S:a\\;b\\:c;P:x\\\\y\\,\\"z;;'
+
+
+@pytest.mark.parametrize("words", [("--mac", "24:0a:c4:12:4d", "--password", "k3tu8mpd9xwa"),
+                                   ("--mac", "24:0a:c4:12:4d:3a", "--password", "short")])
+def test_a_label_of_nothing_usable_is_refused(words):
+    with pytest.raises(SystemExit):
+        label.main(list(words))
 
 
 def test_without_a_port_those_that_are_here_are_listed_and_nothing_is_made(monkeypatch, capsys):

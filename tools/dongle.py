@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import cpython
+from tools import cpython, label
 from tools.paths import FIRMWARE, ROOT
 
 cpython.install()
@@ -41,6 +41,10 @@ def prepare(state, settings=None, mqtt=None, http=None):
     identity = state / "id"
     if not identity.exists():
         identity.write_text(secrets.token_hex(6))
+    access = state / "ap.txt"
+    if not access.exists():
+        access.write_text(label.password())
+        access.chmod(0o600)
     kept = state / schema.PATH
     source = Path(settings) if settings else kept
     try:
@@ -117,6 +121,12 @@ def main():
         parser.error(str(error))
     words, environment = command(uart, options.state, identity, options.runtime, options.micropython,
                                  line=options.line)
+    # what of the simulation has no option: WATTPORT_AIR, WATTPORT_BUTTON, ...
+    environment.update({name: value for name, value in os.environ.items()
+                        if name.startswith("WATTPORT_") and name not in environment})
+    if "WATTPORT_AIR" in environment:
+        environment["WATTPORT_AIR"] = os.path.abspath(environment["WATTPORT_AIR"])
+        label.label(identity, (Path(options.state) / "ap.txt").read_text())
     deadline = time.monotonic() + options.seconds if options.seconds else None
     while True:
         firmware = subprocess.Popen(words, env=environment, cwd=options.state)

@@ -7,12 +7,15 @@ The port is a device or any URL that pyserial opens: socket://HOST:PORT, rfc2217
 """
 
 import argparse
+import codecs
+import os
+import re
 import subprocess
 import sys
 
 from serial.tools import list_ports
 
-from tools import image
+from tools import image, label
 
 # a plain TCP connection cannot pull the lines that put the chip into download mode, nor set the speed of the line
 # at its far end; RFC 2217 can do both
@@ -36,6 +39,25 @@ def command(chip, port, path, flags=()):
     elif not _given(flags, "--baud", "-b"):
         words += ["--baud", BAUD]
     return words + list(flags) + ["write-flash", "0x0", str(path)]
+
+
+def run(words):
+    """(exit status, what it said): run a program and pass on what it says, as it says it."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    said = []
+    while data := os.read(process.stdout.fileno(), 4096):
+        said.append(decode(data))
+        sys.stdout.write(said[-1])
+        sys.stdout.flush()
+    return process.wait(), "".join(said)
+
+
+def mac(said):
+    """The chip's MAC address by what esptool said, or None. Newer chips have a longer one too; ours is the base."""
+    found = re.findall(r"(BASE )?MAC:\s*((?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2})(?![:\w])", said)
+    return max(found)[1] if found else None
 
 
 def ports():
@@ -70,21 +92,27 @@ def main(argv=None):
         print("flash: which port? make flash PORT=…; %s" % ports(), file=sys.stderr)
         return 2
     try:
-        path, board = image.build(options)
+        path, board, settings, password = image.build(options)
     except image.ImageError as error:
         print("flash: %s" % error, file=sys.stderr)
         return 2
-    sys.stdout.flush()  # esptool writes to the same place
-    status = subprocess.run(command(board.CHIP, options.port, path, flags)).returncode
+    status, said = run(command(board.CHIP, options.port, path, flags))
     if status:
         print(advice(options.port), file=sys.stderr)
         return status
+    address = mac(said)
+    if address:
+        label.label(address, password)
+    else:
+        print(image.sticker(password))
     start = "reset the board without GPIO 0 low" if options.port.startswith(WITHOUT_LINES) else "the board restarts now"
     print("flash: written; %s." % start)
-    if options.settings:
-        print("flash: plug it into the meter's port: readings go to the broker of the settings.")
+    if settings and settings.get("wifi", {}).get("ssid"):
+        print("flash: plug it into the meter's port: it joins the Wi-Fi of the settings. Holding the button for 5 s "
+              "opens the set-up's own.")
     else:
-        print("flash: it has no settings: neither Wi-Fi nor a broker. Flash again with SETTINGS=settings.json.")
+        print("flash: plug it into the meter's port and join its own Wi-Fi, above, with a phone.")
+    print("flash: keep that password, on a sticker say; AP=%s gives the dongle the same one again." % password)
     return 0
 
 

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import cpython
+from tools import cpython, label
 from tools.compile import CompileError, compile_tree, shipped
 from tools.paths import BOARDS, DIST, FIRMWARE
 
@@ -29,6 +29,7 @@ cpython.install()
 from wattport import settings as schema  # noqa: E402
 from wattport.version import VERSION  # noqa: E402
 
+ACCESS = "ap.txt"  # the password of the set-up's Wi-Fi, as firmware/wattport/net/access.py reads it
 SLOT = "a"  # the folder that firmware/boot.py puts on the module path
 # run as source, and so never updated over the air
 SOURCES = ("boot.py", "main.py")
@@ -188,12 +189,14 @@ def application(architecture):
     return {name: data for name, data in files.items() if name not in DEVELOPMENT}
 
 
-def contents(board, settings=None):
+def contents(board, settings=None, password=None):
     """{path on the device: bytes} of everything that the file system starts with."""
     files = {name: (FIRMWARE / name).read_bytes() for name in SOURCES}
     files["board.py"] = board.FILE.read_bytes()
     if settings is not None:
         files[schema.PATH] = json.dumps(settings).encode()
+    if password is not None:
+        files[ACCESS] = password.encode()
     for name, data in application(board.ARCHITECTURE).items():
         files["%s/%s" % (SLOT, name)] = data
     return files
@@ -223,8 +226,9 @@ def file_system(files, size):
 # ---- both
 
 
-def make(board, micropython, settings=None, tell=lambda line: None):
-    """The bytes of the whole flash. `settings`: a document or None; `tell` gets lines about sizes."""
+def make(board, micropython, settings=None, tell=lambda line: None, password=None):
+    """The bytes of the whole flash. `settings`: a document or None; `tell` gets lines about sizes; `password`: of the
+    Wi-Fi that the set-up opens, None for one that the device makes itself."""
     try:
         data = Path(micropython).read_bytes()
     except OSError as error:
@@ -233,13 +237,13 @@ def make(board, micropython, settings=None, tell=lambda line: None):
         version = check_micropython(data, board)
     except ImageError as error:
         raise ImageError("MicroPython image %s: %s" % (micropython, error))
-    files = contents(board, settings)
+    files = contents(board, settings, password)
     volume, free = file_system(files, board.FILES_SIZE)
     slot = [len(text) for name, text in files.items() if name.startswith(SLOT + "/")]
     tell("MicroPython   %s, %d bytes at 0x%X" % (version, len(data), board.IMAGE_OFFSET))
     tell("application   %s, %d files, %d bytes" % (VERSION, len(slot), sum(slot)))
-    tell("settings      %s" % ("in the image, with their passwords: it is for one dongle" if settings is not None
-                               else "none; the dongle starts with the defaults"))
+    tell("settings      %s" % ("in the image, with their passwords" if settings is not None
+                               else "none; the dongle opens a Wi-Fi of its own for the set-up"))
     tell("file system   %d bytes at 0x%X, %d free" % (len(volume), board.FILES_OFFSET, free))
     flash = bytearray(b"\xff" * board.FLASH_SIZE)
     flash[board.IMAGE_OFFSET:board.IMAGE_OFFSET + len(data)] = data
@@ -261,33 +265,45 @@ def add_arguments(parser):
     parser.add_argument("--board", default="esp32_generic", metavar="NAME", help="a folder of boards/")
     parser.add_argument("--micropython", metavar="PATH", help="the official MicroPython image for the board")
     parser.add_argument("--settings", metavar="FILE", help="settings to start with, JSON")
+    parser.add_argument("--ap", metavar="PASSWORD", help="of the set-up's own Wi-Fi; a new one is made without")
     parser.add_argument("--output", metavar="FILE", type=Path, help="dist/wattport-BOARD-VERSION.bin")
 
 
 def build(options, tell=print):
-    """Make the image that the arguments ask for; (its path, the board). Raises ImageError."""
+    """Make the image that the arguments ask for; (its path, the board, the settings or None, the password of the
+    set-up's Wi-Fi). Raises ImageError."""
     target = board(options.board)
     if not options.micropython:
         raise ImageError(
             "which MicroPython? Download the newest .bin of %s from micropython.org/download/ESP32_GENERIC "
             "(variant \"Support for OTA\"), then: make image MICROPYTHON=path/to/it.bin" % target.IMAGE)
     settings = load_settings(options.settings) if options.settings else None
-    data = make(target, options.micropython, settings, tell)
+    password = options.ap or label.password()
+    if label.problem(password):
+        raise ImageError("--ap: %s" % label.problem(password))
+    data = make(target, options.micropython, settings, tell, password)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:
-        write(path, data, private=settings is not None)
+        write(path, data, private=True)
     except OSError as error:
         raise ImageError("%s: %s" % (path, error.strerror))
     tell("image         %s, %d bytes" % (os.path.relpath(path), len(data)))
     tell("SHA-256       %s" % hashlib.sha256(data).hexdigest())
-    return path, target
+    return path, target, settings, password
+
+
+def sticker(password):
+    """What can be said of the label before anybody knows the chip."""
+    return ("set-up Wi-Fi  Wattport-XXXX, where XXXX ends the chip's MAC address; password %s\n"
+            "              The image has passwords in it: it is for one dongle. Its label, with a QR code:\n"
+            "              .venv/bin/python -m tools.label --mac MAC --password %s" % (password, password))
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="tools.image", description="Make a whole flash image for a board.")
     add_arguments(parser)
     try:
-        build(parser.parse_args(argv))
+        print(sticker(build(parser.parse_args(argv))[-1]))
     except ImageError as error:
         print("image: %s" % error, file=sys.stderr)
         return 2
