@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: MIT
 // What the set-up and the settings page share: zones, money, keys, passwords, and trials told in plain words.
-"use strict";
 
 // Time zones of Europe as POSIX writes them, by the places that people know. The first place guesses for the others.
 const ZONES = [
-  ["GMT0", "Iceland", "Atlantic/Reykjavik"],
-  ["GMT0BST,M3.5.0/1,M10.5.0", "United Kingdom", "Europe/London Europe/Guernsey Europe/Jersey Europe/Isle_of_Man Europe/Belfast"],
-  ["GMT0IST,M3.5.0/1,M10.5.0", "Ireland", "Europe/Dublin"],
-  ["WET0WEST,M3.5.0/1,M10.5.0", "Portugal, Canary Islands, Faroe Islands", "Europe/Lisbon Atlantic/Madeira Atlantic/Canary Atlantic/Faroe Atlantic/Faeroe"],
-  ["<-01>1<+00>,M3.5.0/0,M10.5.0/1", "Azores", "Atlantic/Azores"],
-  ["CET-1CEST,M3.5.0,M10.5.0/3", "Central Europe: from Spain to Poland, from Norway to Italy", ""],
-  ["EET-2EEST,M3.5.0/3,M10.5.0/4", "Eastern Europe: Finland, the Baltic states, Romania, Bulgaria, Greece, Cyprus, Ukraine",
+  ["GMT0", N("Iceland"), "Atlantic/Reykjavik"],
+  ["GMT0BST,M3.5.0/1,M10.5.0", N("United Kingdom"), "Europe/London Europe/Guernsey Europe/Jersey Europe/Isle_of_Man Europe/Belfast"],
+  ["GMT0IST,M3.5.0/1,M10.5.0", N("Ireland"), "Europe/Dublin"],
+  ["WET0WEST,M3.5.0/1,M10.5.0", N("Portugal, Canary Islands, Faroe Islands"), "Europe/Lisbon Atlantic/Madeira Atlantic/Canary Atlantic/Faroe Atlantic/Faeroe"],
+  ["<-01>1<+00>,M3.5.0/0,M10.5.0/1", N("Azores"), "Atlantic/Azores"],
+  ["CET-1CEST,M3.5.0,M10.5.0/3", N("Central Europe: from Spain to Poland, from Norway to Italy"), ""],
+  ["EET-2EEST,M3.5.0/3,M10.5.0/4", N("Eastern Europe: Finland, the Baltic states, Romania, Bulgaria, Greece, Cyprus, Ukraine"),
     "Europe/Helsinki Europe/Mariehamn Europe/Tallinn Europe/Riga Europe/Vilnius Europe/Bucharest Europe/Sofia Europe/Athens Asia/Nicosia Asia/Famagusta Europe/Kiev Europe/Kyiv"],
-  ["EET-2EEST,M3.5.0,M10.5.0/3", "Moldova", "Europe/Chisinau"],
-  ["EET-2", "Kaliningrad", "Europe/Kaliningrad"],
-  ["<+03>-3", "Türkiye", "Europe/Istanbul Asia/Istanbul"],
+  ["EET-2EEST,M3.5.0,M10.5.0/3", N("Moldova"), "Europe/Chisinau"],
+  ["EET-2", N("Kaliningrad"), "Europe/Kaliningrad"],
+  ["<+03>-3", N("Türkiye"), "Europe/Istanbul Asia/Istanbul"],
 ];
-N("Iceland"); N("United Kingdom"); N("Ireland"); N("Portugal, Canary Islands, Faroe Islands"); N("Azores");
-N("Central Europe: from Spain to Poland, from Norway to Italy");
-N("Eastern Europe: Finland, the Baltic states, Romania, Bulgaria, Greece, Cyprus, Ukraine");
-N("Moldova"); N("Kaliningrad"); N("Türkiye");
 const CENTRAL = ZONES[5][0];
-const CURRENCIES = "EUR BGN CHF CZK DKK GBP HUF ISK NOK PLN RON SEK".split(" ");
+const CURRENCIES = "EUR CHF CZK DKK GBP HUF ISK NOK PLN RON SEK".split(" ");
 const MONEY = {"Europe/Oslo": "NOK", "Europe/Stockholm": "SEK", "Europe/Copenhagen": "DKK", "Europe/London": "GBP",
   "Europe/Zurich": "CHF", "Europe/Prague": "CZK", "Europe/Budapest": "HUF", "Europe/Warsaw": "PLN",
   "Europe/Bucharest": "RON", "Atlantic/Reykjavik": "ISK"};
@@ -50,7 +45,7 @@ function millionths(text) {
 
 function decimal(micro) {
   const digits = ("000000" + micro).slice(-Math.max(7, String(micro).length));
-  const point = (1.5).toLocaleString(language()).charAt(1);
+  const point = number(1.5, 1).charAt(1);
   const rest = digits.slice(-6).replace(/0+$/, "");
   return digits.slice(0, -6) + (rest ? point + rest : "");
 }
@@ -84,7 +79,7 @@ function strength(text) {
 
 // A button in front of which a password lies: shows it, hides it.
 function showable(input) {
-  const button = make("button", {type: "button", className: "quiet show"});
+  const button = make("button", {type: "button", class: "quiet show"});
   const tell = () => {
     button.textContent = input.type === "password" ? t("Show") : t("Hide");
     button.setAttribute("aria-label", input.type === "password" ? t("Show the password") : t("Hide the password"));
@@ -95,7 +90,7 @@ function showable(input) {
   });
   document.addEventListener("language", tell);
   tell();
-  const box = make("span", {className: "shown"});
+  const box = make("span", {class: "shown"});
   input.parentNode.insertBefore(box, input);
   box.appendChild(input);
   box.appendChild(button);
@@ -105,7 +100,7 @@ function showable(input) {
 function fieldError(input, text) {
   let place = $(input.id + "-error");
   if (!place) {
-    place = make("p", {className: "error", id: input.id + "-error"});
+    place = make("p", {class: "error", id: input.id + "-error"});
     const box = input.closest(".field") || input.parentNode;
     box.appendChild(place);
     input.setAttribute("aria-describedby", ((input.getAttribute("aria-describedby") || "") + " " + place.id).trim());
@@ -136,7 +131,7 @@ function meterName(meter) {
   return meter.model || t("Your meter");
 }
 
-const kilowatts = w => Math.abs(w) < 1000 ? number(w, 0) + " W" : number(w / 1000, 1) + " kW";
+const kilowatts = w => w < 1000 ? watts(w) : number(w / 1000, 1) + NBSP + "kW";
 
 function meterPower(meter) {
   if (meter.power_w === undefined || meter.power_w === null) return "";
@@ -146,28 +141,32 @@ function meterPower(meter) {
 // A trial on the device: started, then looked at until it is over. The device may be out of reach meanwhile (its radio
 // changes the channel with a Wi-Fi trial): `lost` is told, and the trial goes on. Gives the trial's last state.
 async function trial(name, body, patience_ms, lost) {
-  const began = Date.now();
   try {
     await api("POST", "/api/try/" + name, body, {timeout_ms: 8000});
   } catch (error) {
     if (error.status) throw error;
   }
+  return outcome(name, patience_ms, lost);
+}
+
+async function outcome(name, patience_ms, lost) {
+  const began = Date.now();
   let missed = 0, idle = 0;
   while (Date.now() - began < patience_ms) {
     await pause(missed ? 1500 : 900);
     let all;
     try {
-      all = await api("GET", "/api/try", undefined, {timeout_ms: 4000});
-      missed = 0;
+      all = await api("GET", "/api/try", null, {timeout_ms: 4000});
     } catch (error) {
       if (error.status && error.status !== 503) throw error;
       if (++missed > 1 && lost) lost();
       continue;
     }
-    if (lost && !missed) lost(true);
+    if (missed > 1 && lost) lost(true);
+    missed = 0;
     const state = all[name] || {};
     if (state.state === "ok" || state.state === "failed") return Object.assign({meter: all.meter}, state);
-    if (state.state === "idle" && ++idle > 2) return {state: "failed", reason: "lost"};
+    if (state.state !== "trying" && ++idle > 2) return {state: "failed", reason: "lost"};
   }
   return {state: "failed", reason: missed ? "lost" : "timeout"};
 }
@@ -177,6 +176,7 @@ function wifiWords(state, ssid) {
     case "wrong_password": return t("The password for “{0}” is wrong. Capitals count; try “Show” to see what you typed.", ssid);
     case "not_found": return t("“{0}” was not found. Is the name right, and is it a 2.4 GHz network? The dongle cannot use 5 GHz.", ssid);
     case "no_address": return t("“{0}” let the dongle in but gave it no address. Restart the router, or look whether it has a free address.", ssid);
+    case "refused": return t("“{0}” turns the dongle away. Does the router have a list of allowed devices, or too many devices already?", ssid);
     case "weak": return t("“{0}” is too weak here. Try a network or a repeater that is closer to the meter.", ssid);
     case "lost": return t("The dongle could not be asked how it went. Is this device still in the dongle’s own Wi-Fi? Then try again.");
     case "timeout": return t("“{0}” did not answer in time. Try again; it helps when the router is closer.", ssid);
