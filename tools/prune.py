@@ -13,7 +13,6 @@ MICRODOT = {
     "NoCaseDict": ("__init__", "__setitem__", "__getitem__", "__contains__", "get"),
     "MultiDict": ("__init__", "__setitem__", "__getitem__"),
     "Request": ("G", "__init__", "create", "_parse_urlencoded", "_safe_readline"),
-    "HTTPException": ("__init__",),
 }
 
 

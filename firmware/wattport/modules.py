@@ -17,3 +17,11 @@ def load(module, name):
     """What `from module import name` gives, by texts: an import statement leaves its names in the heap for ever, even
     where it is never reached."""
     return getattr(__import__(module, None, None, ("*",)), name)
+
+
+def fetch(module, name):
+    """The same, and the module is forgotten: of it stays what `name` needs, as long as somebody holds that."""
+    try:
+        return load(module, name)
+    finally:
+        forget(module)

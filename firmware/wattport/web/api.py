@@ -1,76 +1,47 @@
 # SPDX-License-Identifier: MIT
-"""What can be asked for: the page, the newest reading, the health, readings as they come, and all of it for Prometheus.
+"""What can be asked for, and what the answers need of it. Only this stays in the heap: who may ask for what stands in
+`gate`, and each answer in a module of its own; both are loaded for a request and forgotten.
 
-Read-only: there is no log-in, nothing can be set, and neither settings nor secrets ever leave.
+A module has `get(web, request)` or `post(web, request)`, plain or async, and keeps nothing. It gives what Server sends:
+a dict, or (body, status), or (body, status, text of more headers). To refuse, it raises Refused.
 """
 
-import json
-
-from micropython import const
-
-from wattport.modules import forget
+from wattport.modules import fetch
 from wattport.web.server import Server
-
-_LISTENERS = const(2)  # of /api/events: each holds one of the few connections for as long as it likes
 
 
 class Web:
-    """`report` gives the health. `reading` takes what comes from the meter; `run` serves for ever."""
+    """settings: the group `web`, and "hostname". report() gives the health. `reading` takes what comes from the meter;
+    `run` serves for ever.
 
-    def __init__(self, port, report, log):
-        self._report = report
-        self._newest = None
-        self._listeners = []
-        server = Server(port, {
-            "/": _page, "/api/reading": self._reading, "/api/health": self._health, "/api/events": self._events,
-            "/metrics": self._metrics}, log)
+    For what answers: `app`, `settings`, `newest`, the newest Reading or None; `listeners`, clients with a `wake` to be
+    set; `sessions`, see `gate.session`; `tries`, wrong passwords and when the next may come, see `login`.
+    """
+
+    def __init__(self, app, settings, report):
+        self.app = app
+        self.settings = settings
+        self.report = report
+        self.newest = None
+        self.listeners = []
+        self.sessions = []
+        self.tries = 0, 0
+        server = Server(self, settings["port"], app.log)
         self.status = server.status
         self.run = server.run
 
     def reading(self, reading):
         """The newest Reading; must not be changed afterwards. Made into JSON by who asks, not by the meter's task."""
-        self._newest = reading
-        for client in self._listeners:
+        self.newest = reading
+        for client in self.listeners:
             client.wake.set()
 
-    def _reading(self, request):
-        return self._newest or ({"error": "no reading yet"}, 404)
+    def check(self, request):
+        """(name of the module that answers, most bytes of body), or Refused."""
+        return fetch("wattport.web.gate", "check")(self, request)
 
-    def _health(self, request):
-        return self._report()
-
-    def _events(self, request):
-        if len(self._listeners) >= _LISTENERS:
-            return {"error": "too many listeners"}, 503
-        return self._tell, 200, "Content-Type: text/event-stream\r\n"
-
-    async def _tell(self, client):
-        """Each reading as it comes. Nobody waits for a slow client and nothing queues for it: it gets the newest one
-        when it can take one, and is dropped when it takes too long."""
-        told = None
-        self._listeners.append(client)
-        try:
-            await client.awrite(b"retry: 3000\n\n")
-            while True:
-                if self._newest is told:
-                    await client.rest()
-                reading = self._newest
-                await client.awrite(
-                    b":\n\n" if reading is told else ("data: %s\n\n" % json.dumps(reading)).encode())
-                told = reading
-        finally:
-            self._listeners.remove(client)
-
-    def _metrics(self, request):
-        from wattport.web import metrics
-        forget("wattport.web.metrics")
-        return (metrics.pieces(self._newest or {}, self._report()), 200,
-                "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
-
-
-def _page(request):
-    from wattport.web import page  # asked for now and then: its code need not stay
-    try:
-        return page.answer(request)
-    finally:
-        forget("wattport.web.page")
+    async def answer(self, request, module):
+        answer = fetch("wattport.web." + module, "post" if request.method == "POST" else "get")(self, request)
+        if not isinstance(answer, (dict, tuple)):
+            answer = await answer
+        return answer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reading and the health in the text format of Prometheus, version 0.0.4. Pure.
+"""GET /metrics: a reading and the health in the text format of Prometheus, version 0.0.4. Pure.
 
 Names and base units are those of the Reading, with wattport_ before them. What only ever grows is a counter.
 """
@@ -61,7 +61,6 @@ def _lines(reading, health):
         yield 'wattport_restarts{task="%s"} %d\n' % (task, status["restarts"])
 
 
-def pieces(reading, health):
-    """The text, line by line, in bytes."""
-    for line in _lines(reading, health):
-        yield line.encode()
+def get(web, request):
+    return ((line.encode() for line in _lines(web.newest or {}, web.report())), 200,
+            "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")

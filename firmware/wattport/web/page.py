@@ -1,18 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""The page: one gzipped file as tools.compile made it, and beside it the policy that lets its own script run."""
+"""The pages and what they load: gzipped files as tools.compile made them, and beside a page the policy that lets its own
+script run. Every browser takes gzip, so nothing else is kept.
+"""
 
 from binascii import hexlify
 
 from micropython import const
 
-_PAGE = __file__.rpartition("/")[0] + "/index.html"
+from wattport.modules import fetch
+from wattport.web.refused import Refused
+
+_FOLDER = __file__.rpartition("/")[0] + "/static"
+_PAGES = "/ index|/wall index|/setup setup|/settings settings"
+_TYPES = "js text/javascript|json application/json|svg image/svg+xml"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_./"
 _PIECE = const(1000)
-_HEADERS = ("Content-Type: text/html; charset=utf-8\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n"
-            "Cache-Control: no-cache\r\nETag: %s\r\nContent-Security-Policy: %s\r\n")
+_HEADERS = ("Content-Type: %s; charset=utf-8\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\nCache-Control: %s\r\n"
+            "ETag: %s\r\n")
 
 
-def _pieces():
-    with open(_PAGE + ".gz", "rb") as file:
+def _place(path):
+    """(file without .gz, type), or None. A page has an address of its own; what it loads has an ending."""
+    for page in _PAGES.split("|"):
+        page, name = page.split()
+        if page == path:
+            return "/%s.html" % name, "text/html"
+    for letter in path:
+        if letter not in _LETTERS:
+            return None
+    for kind in _TYPES.split("|"):
+        kind, words = kind.split()
+        if path.endswith("." + kind) and "/." not in path:
+            return path, words
+    return None
+
+
+def _pieces(path):
+    with open(path, "rb") as file:
         while True:
             piece = file.read(_PIECE)
             if not piece:
@@ -20,13 +44,23 @@ def _pieces():
             yield piece
 
 
-def answer(request):
-    with open(_PAGE + ".gz", "rb") as file:
-        size = file.seek(0, 2)
-        file.seek(-8, 2)
-        tag = '"%s"' % hexlify(file.read()).decode()  # gzip ends with a CRC-32 and the size
-    with open(_PAGE + ".csp") as policy:
-        headers = _HEADERS % (size, tag, policy.read())
+def get(web, request):
+    found = _place(request.path)
+    if web.app.portal and web.app.access and (not found or request.path == "/"):
+        raise fetch("wattport.web.gate", "away")(web)
+    try:
+        path = _FOLDER + found[0]
+        with open(path + ".gz", "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(-8, 2)
+            tag = '"%s"' % hexlify(file.read()).decode()  # gzip ends with a CRC-32 and the size
+    except (OSError, TypeError):
+        raise Refused(404, "not_found", "There is nothing at this address.")
+    is_page = path.endswith("l")
+    headers = _HEADERS % (found[1], size, "no-cache" if is_page else "max-age=86400", tag)
+    if is_page:
+        with open(path + ".csp") as policy:
+            headers += "Content-Security-Policy: %s\r\n" % policy.read()
     if request.headers.get("If-None-Match") == tag:
         return (), 304, headers
-    return _pieces(), 200, headers
+    return _pieces(path + ".gz"), 200, headers

@@ -5,7 +5,7 @@ It reads from a Client: our stream, which knows the limits. What breaks one is a
 never takes more of the heap or of the few sockets than it is allowed. Finding the answer and sending it are ours, as
 microdot's ways know no time-out: the rest of it stays off the device (`tools/prune.py`).
 
-Read-only: nothing can be set here, so there is no log-in either, and neither settings nor secrets ever leave.
+Who may ask for what is not looked at here: see `gate`.
 """
 
 import asyncio
@@ -18,32 +18,42 @@ import time
 import microdot
 from micropython import const
 
-CLIENTS = 4  # at a time; the chip has ten sockets for everything
+from wattport.modules import fetch
+from wattport.web.refused import Refused
+
+_CLIENTS = const(4)  # at a time; the chip has ten sockets for everything. Others wait until they are let in
 _REQUEST_MS = const(5000)  # from the connection to the last byte of the request
-_ANSWER_MS = const(5000)  # for an answer, or for one piece of an endless one
+_SILENT_MS = const(1000)  # so long may a client say nothing while others wait: browsers connect in advance
+_HANDLE_MS = const(40000)  # to find the answer
+_ANSWER_MS = const(5000)  # for each piece of an answer
+_WHOLE_MS = const(20000)  # for all of it, but for an endless one
 _BEAT_MS = const(15000)  # an endless answer says something at least that often
 _LINE = const(512)  # bytes of the request line
 _HEADERS = const(24)
 _HEAD = const(2048)  # bytes of all headers
-_BODY = const(1024)
 _PIECE = const(512)  # read at a time
 _PIECES = const(8)
-_OUT = const(1024)  # collected before it is sent: microdot writes each header on its own
+_OUT = const(1024)  # collected before it is sent: head and body of a small answer go together
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
 
-_HEAD_OF_ALL = ("HTTP/1.0 %d %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
-                "Referrer-Policy: no-referrer\r\n%s\r\n")
-_DATA = "Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'\r\n"
+_HEAD_OF_ALL = ("HTTP/1.0 %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+                "X-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n%s%s%s\r\n")
+_CACHE = "Cache-Control: "
+_POLICY = "Content-Security-Policy: "
 _JSON = "Content-Type: application/json\r\nContent-Length: %d\r\n"
-# for when there is no client to hold and nothing to parse
-_BUSY = b'HTTP/1.0 503 Busy\r\nContent-Type: application/json\r\n\r\n{"error": "too many clients"}'
-_LATE = b'HTTP/1.0 408 Late\r\nContent-Type: application/json\r\n\r\n{"error": "too slow"}'
+# for when there is no task left that could say it
+_LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
+         b'{"error": "too_slow", "detail": "The request took too long."}')
 
 
 def _after(ms):
     return time.ticks_add(time.ticks_ms(), ms)
+
+
+def _is_past(tick):
+    return time.ticks_diff(time.ticks_ms(), tick) > 0
 
 
 class Client:
@@ -53,10 +63,10 @@ class Client:
         self.sock = sock
         self.task = None
         self.expires = _after(_REQUEST_MS)
+        self.ends = None  # when the last piece of an answer must be out
         self.heard = False  # it has said anything at all
         self.answers = False  # its request is read
         self.late = False  # and was cut off
-        self.endless = False
         self.wake = asyncio.Event()
         self.beat = 0  # when an endless answer is to say something next
         self._stream = asyncio.StreamReader(sock)
@@ -68,47 +78,56 @@ class Client:
 
     # ---- in
 
-    async def _more(self):
-        more = await self._stream.read(_PIECE)
-        if not more:
-            raise EOFError
-        self.heard = True
-        self._in = self._in[self._at:] + more
-        self._at = 0
-
     async def readline(self):
         """The next line of the request's head, all of it."""
         while True:
             end = self._in.find(b"\n", self._at) + 1
             size = (end or len(self._in)) - self._at
             if size > self._room:
-                raise microdot.HTTPException(431 if self._lines else 414, "too long")
+                raise Refused(431 if self._lines else 414, "too_large", "The request is too long.")
             if end:
                 break
-            await self._more()
+            more = await self._stream.read(_PIECE)
+            if not more:
+                raise EOFError
+            self.heard = True
+            self._in = self._in[self._at:] + more
+            self._at = 0
         line = self._in[self._at:end]
         self._at = end
         if self._lines > _HEADERS and line.strip():
-            raise microdot.HTTPException(431, "too many headers")
+            raise Refused(431, "too_large", "The request has too many headers.")
         self._room = self._room - size if self._lines else _HEAD
         self._lines += 1
         return line
 
     async def readexactly(self, size):
-        """The body; microdot looks at its size before."""
-        if size < 0:
+        """The body. Some of it has come with the head."""
+        if size < 0:  # microdot asks for that
             raise ValueError
-        while len(self._in) - self._at < size:
-            await self._more()
-        return self._in[self._at:self._at + size]
+        body = bytearray(size)
+        at = min(size, len(self._in) - self._at)
+        body[:at] = self._in[self._at:self._at + at]
+        rest = memoryview(body)
+        while at < size:
+            more = await self._stream.readinto(rest[at:])
+            if not more:
+                raise EOFError
+            at += more
+        return body
 
     # ---- out
 
-    def answer(self):
+    def handle(self):
         """The request is here: from now on it is the answer that takes time."""
         self._in = b""
         self.answers = True
+        self.expires = _after(_HANDLE_MS)
+
+    def send(self):
+        """The answer is found: only the client can be slow now."""
         self.expires = _after(_ANSWER_MS)
+        self.ends = _after(_WHOLE_MS)
 
     async def awrite(self, data):
         if len(self._out) + len(data) > _OUT:
@@ -116,49 +135,47 @@ class Client:
         if len(data) < _OUT:
             self._out.extend(data)
         else:
-            await self._send(data)
+            await self._write(data)
 
     async def flush(self):
         if self._out:
             out, self._out = self._out, bytearray()
-            await self._send(out)
+            await self._write(out)
 
-    async def _send(self, data):
+    async def _write(self, data):
         self._stream.write(data)
         await self._stream.drain()
+        if self.ends is None or not _is_past(self.ends):
+            self.expires = _after(_ANSWER_MS)
 
     async def rest(self):
         """Until somebody sets `wake`; what was written before goes out first."""
         await self.flush()
-        self.endless = True
         self.beat = _after(_BEAT_MS)
-        self.expires = None
+        self.expires = self.ends = None
         await self.wake.wait()
         self.wake.clear()
         self.expires = _after(_ANSWER_MS)
 
 
-def _error(text, status):
-    return {"error": text}, status
-
-
 class Server:
-    """`run()` for ever. `routes`: {path: function of a Request}, which gives a body or (body, status) or (body, status,
-    text of more headers). A body is a dict (sent as JSON), something to iterate over, or an asynchronous function of
-    the Client, which writes for as long as it likes.
+    """`run()` for ever. `web` finds the answers: `check(request)` gives what to ask it for, and how many bytes of body
+    to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text of
+    more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous function of the
+    Client, which writes for as long as it likes. Both may raise Refused.
 
-    `status` counts answered requests, those refused (too many, too large, too slow) and errors (malformed, broken off
-    by the client, failures of ours).
+    `status` counts requests that could be read, those refused (too many, too large, too slow, not allowed) and errors
+    (malformed, broken off by the client, failures of ours).
     """
 
-    def __init__(self, port, routes, log):
+    def __init__(self, web, port, log):
+        self._web = web
         self._port = port
         self._log = log
         self._clients = []
         self._leaving = []  # told off; closed a little later, as the reset could overtake the answer
         self.status = {"requests": 0, "refused": 0, "errors": 0}
-        self._routes = routes
-        microdot.Request.max_content_length = microdot.Request.max_body_length = _BODY
+        microdot.Request.max_content_length = microdot.Request.max_body_length = 0  # we read it, once we know for whom
 
     async def run(self):
         listener = socket.socket()
@@ -167,7 +184,7 @@ class Server:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(socket.getaddrinfo("0.0.0.0", self._port)[0][-1])
-            listener.listen(CLIENTS)
+            listener.listen(_CLIENTS)
             listener.setblocking(False)
             poller.register(listener, select.POLLIN)
             self._log("info", "web: dashboard on port %d" % self._port)
@@ -190,15 +207,18 @@ class Server:
                 self._leaving.pop().close()
 
     def _accept(self, listener):
+        if len(self._clients) >= _CLIENTS:
+            for client in self._clients:
+                if not client.heard and _is_past(time.ticks_add(client.expires, _SILENT_MS - _REQUEST_MS)):
+                    client.task.cancel()
+                    break
+            return
         sock = None
         try:
-            sock = listener.accept()[0]
+            sock, address = listener.accept()
             sock.setblocking(False)
-            if len(self._clients) >= CLIENTS:
-                self._refuse(sock, _BUSY)
-                return
             client = Client(sock)
-            client.task = asyncio.create_task(self._serve(client))
+            client.task = asyncio.create_task(self._serve(client, address))
             self._clients.append(client)
         except (OSError, MemoryError) as error:
             self._failed(error)
@@ -209,16 +229,15 @@ class Server:
         """Twice a second: who is late, who has gone, who waits for a sign of life."""
         while self._leaving:
             self._leaving.pop().close()
-        now = time.ticks_ms()
         for client in self._clients:
             if client.expires is not None:
-                if time.ticks_diff(now, client.expires) > 0:
+                if _is_past(client.expires):
                     client.expires = _after(_ANSWER_MS)  # cancelled once
                     client.late = True
                     client.task.cancel()
             elif self._has_gone(client.sock):
                 client.task.cancel()
-            elif time.ticks_diff(now, client.beat) > 0:
+            elif _is_past(client.beat):
                 client.wake.set()
 
     def _has_gone(self, sock):
@@ -231,14 +250,6 @@ class Server:
         except OSError:
             return True
         return False
-
-    def _refuse(self, sock, what):
-        self.status["refused"] += 1
-        try:
-            sock.write(what)
-        except OSError:
-            pass
-        self._leave(sock)
 
     def _leave(self, sock):
         if self._has_gone(sock):
@@ -255,79 +266,96 @@ class Server:
 
     # ---- one client
 
-    async def _serve(self, client):
+    async def _serve(self, client, address):
         told_off = False
         try:
-            told_off = await self._answer(client)
+            told_off = await self._answer(client, address)
         except asyncio.CancelledError:
             if client.late and client.answers:
                 self.status["refused"] += 1  # it never reads
         except Exception as error:
             # browsers connect in advance and say nothing, and whoever only listens may leave at any time
-            if client.heard and not client.endless or not isinstance(error, (OSError, EOFError)):
+            if client.heard and client.expires is not None or not isinstance(error, (OSError, EOFError)):
                 self._failed(error)
         if client in self._clients:
             self._clients.remove(client)
         if client.late and not client.answers:
-            self._refuse(client.sock, _LATE)
-        elif told_off:
+            self.status["refused"] += 1
+            try:
+                client.sock.write(_LATE)
+            except OSError:
+                pass
+            told_off = True
+        if told_off:
             self._leave(client.sock)
         else:
             client.sock.close()
 
-    async def _answer(self, client):
+    async def _answer(self, client, address):
         """Read a request, answer it. True when the client may be sending still what nobody reads."""
         request = None
+        unread = True
         try:
-            request = await microdot.Request.create(None, client, client, None)
-            if request is None:  # an empty line
-                raise ValueError
-        except microdot.HTTPException as error:
-            self.status["refused"] += 1
-            answer = _error(error.reason, error.status_code)
-        except (OSError, EOFError, MemoryError):
-            raise
-        except Exception as error:
+            try:
+                request = await microdot.Request.create(None, client, client, address)
+                unread = request.content_length > 0  # no request: an empty line
+            except (OSError, EOFError, MemoryError, Refused):
+                raise
+            except Exception:
+                raise Refused(400, "bad_request", "This is no HTTP request.")
+            self.status["requests"] += 1
+            what, most = self._web.check(request)
+            if request.content_length > most:
+                raise Refused(413, "too_large", "The body is too long.")
+            request.document = {}
+            if unread and most:
+                body = await client.readexactly(request.content_length)
+                unread = False
+                try:
+                    request.document = json.loads(body)
+                except ValueError:
+                    request.document = None
+                del body
+                if not isinstance(request.document, dict):
+                    raise Refused(400, "bad_request", "The body is no JSON object.")
+            client.handle()
+            answer = await self._web.answer(request, what)
+        except Refused as refused:
+            answer = refused.answer, refused.status
+            if refused.status not in (302, 404):
+                self.status["errors" if refused.status == 400 else "refused"] += 1
+        except MemoryError as error:
             self._failed(error)
-            answer = _error("bad request", 400)
-        else:
-            answer = self._ask(request)
-        client.answer()
-        unread = request is None or request.content_length > _BODY
+            answer = {"error": "busy", "detail": "The dongle's memory is full at the moment."}, 503
+        except Exception as error:
+            if not client.answers and isinstance(error, (OSError, EOFError)):
+                raise
+            self._failed(error)
+            self._log.limited("web", "error", "web: %s %s: %s" % (  # what the error says could be a secret
+                request and request.method, request and request.path, type(error).__name__))
+            answer = {"error": "failed", "detail": "The dongle could not do that."}, 500
+        client.handle()
+        client.send()
         only_head = request is not None and request.method == "HEAD"
         del request  # an endless answer does not need it
         await self._send(client, only_head, *answer if isinstance(answer, tuple) else (answer,))
         return unread
 
-    def _ask(self, request):
-        if request.content_length > _BODY:
-            self.status["refused"] += 1
-            return _error("too large", 413)
-        self.status["requests"] += 1
-        if request.method not in ("GET", "HEAD"):
-            return {"error": "only GET and HEAD"}, 405, "Allow: GET, HEAD\r\n"
-        function = self._routes.get(request.path)
-        if not function:
-            return _error("not found", 404)
-        try:
-            return function(request)
-        except Exception as error:
-            self._failed(error)
-            return _error("failed", 500)
-
     async def _send(self, client, only_head, body, status=200, headers=""):
+        head = "200 OK"
+        if status != 200:
+            head = fetch("wattport.web.reasons", "head")(status, body)
         if isinstance(body, dict):
             body = json.dumps(body).encode()
             headers += _JSON % len(body)
-            body = (body,)
-        if "Cache-Control" not in headers:
-            headers += _DATA
-        await client.awrite((_HEAD_OF_ALL % (status, "OK" if status < 400 else "Refused", headers)).encode())
+        await client.awrite((_HEAD_OF_ALL % (
+            head, headers, "" if _CACHE in headers else _CACHE + "no-store\r\n",
+            "" if _POLICY in headers else _POLICY + "default-src 'none'; frame-ancestors 'none'\r\n")).encode())
         if only_head:
             pass
         elif callable(body):
             await body(client)
         else:
-            for piece in body:
+            for piece in (body,) if isinstance(body, bytes) else body:
                 await client.awrite(piece)
         await client.flush()
