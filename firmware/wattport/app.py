@@ -13,15 +13,17 @@ from micropython import const
 from wattport.health import Health
 from wattport.led import Led
 from wattport.log import Log
-from wattport.modules import forget, load
+from wattport.modules import fetch, forget, load
 from wattport.net.wifi import Wifi
 from wattport.supervisor import Supervisor
 from wattport.version import VERSION
+from wattport.wall import Wall
 
 _WATCHDOG_MS = const(30000)
 _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
 _RESTART_S = const(3)
+_TIME_S = const(60)  # in which a TLS connection waits for the time
 _PORT = const(80)  # of the portal, where the dashboard is off
 _ADVICE = {
     "no_key": "get the key from your grid company and set meter.key",
@@ -56,20 +58,27 @@ class App:
         self._asked = asked
         self._unset = not (document["wifi"]["ssid"] or document["web"].get("password"))
         self.access = None
+        self.visited = time.ticks_ms()  # when the portal's page was asked for last, or anything of it
         self.tried, self.trials = {}, {}
         self._restart_s = 0
         self._publisher = None
         if document["mqtt"]["host"] and not self.portal:
             from wattport.publish.publisher import Publisher
             self._publisher = Publisher(document["mqtt"], self.device_id, VERSION, log)
+        self._secure = document["mqtt"]["tls"]
         self.on_frame = self._publisher.raw if self._publisher and document["mqtt"]["raw"] else None
         from wattport import port
         self.meter, self.line, self._place = port.build(
             self, document["mqtt"], "wattport-%s-glow" % self.device_id)
         del port
         forget("wattport.port")
+        times = document["time"]
+        zone = fetch("wattport.posixzone", "parse")(self.zone)
+        # pulses have no clock: their time is ours
+        self.wall = Wall(zone, "ntp" if self.settings["source"] == "pulse" else times["source"], times["server"], log)
+        self._servers = times["server"]
         self._health = Health(log, self.meter, self.line, self._publisher.status if self._publisher else {}, self.wifi,
-                              self._supervisor.status, machine.reset_cause())
+                              self._supervisor.status, machine.reset_cause(), self.wall)
         self._guard = None
         if self.settings["limit_w"]:
             from wattport.plausible import Guard
@@ -81,6 +90,13 @@ class App:
         served["hostname"] = document["wifi"]["hostname"]
         served["device"] = self.device_id
         served["wifi"] = bool(document["wifi"]["ssid"])
+        tariff = document["tariff"]
+        served["tariff"] = tariff if tariff["import_micro"] or tariff["export_micro"] or tariff["standing_micro"] else None
+        self.hour = self.today = None
+        if served["port"]:
+            from wattport import hour, today
+            self.hour = hour.Hour()
+            self.today = today.restore(zone)
         self.web = None
 
     def connected(self):
@@ -108,6 +124,7 @@ class App:
         has one of its own, or as long as neither a password nor a Wi-Fi is set."""
         if not self.portal:
             return self._unset
+        self.visited = time.ticks_ms()
         if not self.access:
             return False
         for one, own, mask in zip(client.split("."), *[text.split(".") for text in self.access]):
@@ -124,6 +141,10 @@ class App:
             self._guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
             if self._guard.news in _ODD:  # alerts will begin here
                 self.log.limited(self._guard.news, "warning", _ODD[self._guard.news])
+        if "time" in reading:
+            self.wall.meter(reading["time"], family not in _UNCHECKED)
+        if self.hour:
+            self._count(reading)
         if self._publisher:
             self._publisher.reading(reading)
         if self.web:
@@ -138,6 +159,16 @@ class App:
         if counters.stale:
             self.log.limited("stale", "warning", "the frame counter of %d telegrams had not risen" % counters.stale)
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
+
+    def _count(self, reading):
+        """For the dashboard: the last hour, and the day."""
+        self.hour.take(reading, time.ticks_ms())
+        text = self.today.take(reading, self.wall.utc(), self.log.uptime_s())
+        if text:
+            try:
+                fetch("wattport.files", "replace")("today.txt", text, False)
+            except OSError as error:
+                self.log.limited("today", "error", "the day's start can't be kept: %s" % error)
 
     def error(self, error, frame):
         advice = _ADVICE.get(error.kind)
@@ -172,8 +203,13 @@ class App:
         from wattport import button
         await button.run(self._pin, self.log)
 
+    async def _sync(self):
+        from wattport.net import sync
+        await sync.run(self.wall, self._servers, self.connected, self.log)
+
     async def _publish(self):
-        while not self.wifi.connected:  # an attempt before that can only fail, and costs a wait
+        # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet
+        while not self.wifi.connected or (self._secure and self.wall.utc() is None and self.log.uptime_s() < _TIME_S):
             await asyncio.sleep_ms(500)
         await self._publisher.run()
 
@@ -192,6 +228,8 @@ class App:
                 if self._publisher:
                     self._publisher.health(self._report())
                 left_s = _HEALTH_S
+                if self.hour:
+                    self.hour.look(time.ticks_ms())
             if self._restart_s:
                 self._restart_s -= 1
                 if not self._restart_s:
@@ -204,6 +242,7 @@ class App:
         add("meter", self.line.run)
         add("watch", self._watch)
         add("led", self._led.run)
+        add("time", self._sync)
         if self.portal:
             add("portal", self._open)
         else:

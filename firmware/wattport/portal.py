@@ -25,18 +25,15 @@ async def run(app, device_id, asked):
     forget("wattport.net.access")
     answerer = Answerer(address, getattr(board, "DNS_PORT", _DNS))
     app.access = address, mask
+    app.visited = time.ticks_ms()
     app.log("info", "set-up: join the Wi-Fi %s, then open http://%s" % (ssid, address))
     idle_ms = getattr(board, "PORTAL_S", _IDLE_S) * 1000
-    requests = 0
-    since = time.ticks_ms()
     try:
         while True:
             answerer.turn()
             await asyncio.sleep_ms(_LOOK_MS)
-            if app.web and app.web.status["requests"] != requests:
-                requests = app.web.status["requests"]
-                since = time.ticks_ms()
-            elif asked and time.ticks_diff(time.ticks_ms(), since) > idle_ms:
+            # a phone that is here by itself, and only looks for an internet now and then, does not count
+            if asked and time.ticks_diff(time.ticks_ms(), app.visited) > idle_ms:
                 app.log("info", "set-up: nobody is here any more")
                 app.restart()
                 asked = False
