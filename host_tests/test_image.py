@@ -20,7 +20,7 @@ import segno
 from littlefs import LittleFS
 
 from host_tests.brokers import free_port
-from tools import flash, image, label
+from tools import flash, image, label, pages
 from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
@@ -123,10 +123,14 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
     assert json.loads(files["settings.json"]) == json.loads(settings.read_text())
     sources = {"a/" + path.relative_to(FIRMWARE).with_suffix(".mpy").as_posix()
                for path in (FIRMWARE / "wattport").rglob("*.py")} | {"a/microdot.mpy"}
-    for page in (FIRMWARE / "wattport").rglob("*.html"):
-        name = "a/" + page.relative_to(FIRMWARE).as_posix()
-        assert gzip.decompress(files[name + ".gz"]) == page.read_bytes()
-        sources |= {name + ".gz", name.removesuffix("html") + "html.csp"}
+    for name, data in pages.build().items():
+        name = "a/wattport/web/static/" + name
+        if name.endswith(".csp"):
+            assert files[name] == data
+        else:
+            name += ".gz"
+            assert gzip.decompress(files[name]) == data
+        sources.add(name)
     for data in (FIRMWARE / "wattport").rglob("*.jsonl"):
         name = "a/" + data.relative_to(FIRMWARE).as_posix()
         assert files[name] == data.read_bytes()

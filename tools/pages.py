@@ -56,16 +56,17 @@ def _script(path):
     return light(text)
 
 
-def inline(source, styles):
+def inline(source, styles, edition=""):
     """The text of a page with its local style sheets and scripts in place of the links to them. A page that draws
-    charts has the charts' style too: `styles`, by the attribute data-with of the link."""
+    charts has the charts' style too: `styles`, by the attribute data-with of the link. `edition` goes where a script
+    says EDITION in quotes."""
     def style(match):
         parts = [source.with_name(match["name"]).read_text()]
         parts += [styles[name] for name in (match["extra"] or "").split()]
         return "<style>\n%s</style>" % light("\n".join(parts))
 
     def script(match):
-        return "<script>\n%s</script>" % _script(source.with_name(match[1]))
+        return "<script>\n%s</script>" % _script(source.with_name(match[1])).replace('"EDITION"', '"%s"' % edition)
     text = re.sub(r"<!--(?! SPDX).*?-->\n?", "", source.read_text(), flags=re.DOTALL)
     text = "".join(line.strip() + "\n" for line in text.splitlines() if line.strip())
     text = re.sub(r'<link rel="stylesheet" href="(?P<name>[\w.]+)"(?: data-with="(?P<extra>[\w ]+)")?>', style, text)
@@ -90,18 +91,23 @@ def _schema():
     return json.loads(done.stdout)
 
 
+def _compact(document):
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
 def build(sources=SOURCES):
     """{name: bytes as they are sent, before gzip, or the policy beside a page}"""
     charts, style, licence = npm.read("uplot", "dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")
     files = {"uplot.js": "/*!\nuPlot\n%s*/\n%s" % (licence, charts)}
+    for source in sorted(sources.glob("lang/*.json")):
+        files["lang/" + source.name] = _compact(json.loads(source.read_text()))
+    files["schema.json"] = _compact(_schema())
+    # browsers keep these for a day, so their addresses tell which ones they are
+    edition = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:8]
     for source in sorted(sources.glob("*.html")):
-        page = inline(source, {"uplot": style})
+        page = inline(source, {"uplot": style}, edition)
         files[source.name] = page
         files[source.name + ".csp"] = policy(page)
-    for source in sorted(sources.glob("lang/*.json")):
-        files["lang/" + source.name] = json.dumps(json.loads(source.read_text()), ensure_ascii=False,
-                                                  separators=(",", ":"))
-    files["schema.json"] = json.dumps(_schema(), ensure_ascii=False, separators=(",", ":"))
     return {name: text.encode() for name, text in files.items()}
 
 

@@ -3,6 +3,8 @@
 // For phone browsers from 2020 on (Safari 14, Chrome 80). Values become text nodes, never HTML.
 "use strict";
 
+const EDITION = "?" + "EDITION";  // of the files that the browser keeps, filled in by tools/pages.py
+
 const $ = id => document.getElementById(id);
 const NBSP = "\u00a0";
 
@@ -109,7 +111,7 @@ async function setLanguage(code, keep = true) {
   if (code === "en") return use("en", {});
   const known = remembered("texts." + code);
   if (known) use(code, JSON.parse(known));  // at once; what is new since comes after
-  const table = await api("GET", "/lang/" + code + ".json", null, {silent: true}).catch(() => null);
+  const table = await api("GET", "/lang/" + code + ".json" + EDITION, null, {silent: true}).catch(() => null);
   const read = JSON.stringify(table);
   if (!table || wished !== code || read === known) return;
   remember("texts." + code, read);

@@ -200,7 +200,7 @@ function draw() {
   if (!window.uPlot) {
     if (!plotAsked) {
       plotAsked = true;
-      document.head.append(make("script", {src: "/uplot.js", onload: draw, onerror: () => { plotAsked = false; }}));
+      document.head.append(make("script", {src: "/uplot.js" + EDITION, onload: draw, onerror: () => { plotAsked = false; }}));
     }
     return;
   }

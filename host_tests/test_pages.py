@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""The pages as they are packed: whole, small, under a policy that lets them run, in every language, with labels."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from host_tests.page_texts import device_texts, page_texts, script_texts
+from tools import npm, pages
+
+STATIC = pages.SOURCES
+PAGES = sorted(path.name for path in STATIC.glob("*.html"))
+LANGUAGES = sorted(path.stem for path in STATIC.glob("lang/*.json"))
+BUDGET = 100 * 1024  # over the wire: a page, the charts, a language
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+@pytest.fixture(scope="module")
+def built():
+    return pages.build()
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    target = tmp_path_factory.mktemp("pages")
+    pages.pack(target)
+    return target
+
+
+# ---- packing
+
+
+def test_a_page_carries_its_style_and_script_and_asks_for_no_other_file_of_them(built):
+    for name in PAGES:
+        page = built[name].decode()
+        assert page.startswith("<!doctype html>") and "<style>" in page and "<script>" in page
+        assert 'rel="stylesheet"' not in page and "<script src" not in page
+        links = re.findall(r'<(?:link rel="stylesheet" href|script src)="([\w.]+)"', (STATIC / name).read_text())
+        assert len(links) == len(re.findall("<style>|<script>", page)) >= 3
+
+
+def test_the_policy_lets_the_scripts_and_styles_of_a_page_run_and_no_others(built):
+    for name in PAGES:
+        page, policy = built[name].decode(), built[name + ".csp"].decode()
+        assert "\n" not in policy and "unsafe" not in policy and "default-src 'self'" in policy
+        rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+        for kind in ("style", "script"):
+            parts = re.findall("<%s>(.*?)</%s>" % (kind, kind), page, re.DOTALL)
+            digests = {"'sha256-%s'" % base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+                       for part in parts}
+            assert parts and set(rules[kind + "-src"].split()) == digests | {"'self'"}
+        assert not re.findall(r"""\s(?:on\w+|style)\s*=\s*["']""", re.sub(r"(?s)<(script|style)>.*?</\1>", "", page))
+
+
+def test_nothing_comes_from_elsewhere_and_no_value_can_become_html(built):
+    for name in PAGES:
+        page = built[name].decode()
+        assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", page)
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+            assert word not in page, (name, word)
+
+
+def test_the_script_of_a_page_is_what_was_written_but_for_comments_and_indentation():
+    assert pages.light('  const a = 1;  // one\n\n// all of it\n/* and\n this */\nb("https://x//y");\n') == (
+        'const a = 1;\nb("https://x//y");\n')
+
+
+def test_a_template_over_several_lines_is_refused_as_it_would_change(tmp_path):
+    (tmp_path / "a.js").write_text("const a = `one\n  two`;\n")
+    (tmp_path / "a.html").write_text('<script src="a.js"></script>')
+    with pytest.raises(pages.PageError, match="a.js:1"):
+        pages.inline(tmp_path / "a.html", {})
+
+
+def test_a_script_that_would_end_its_element_is_refused(tmp_path):
+    (tmp_path / "a.js").write_text('const a = "</script>";\n')
+    (tmp_path / "a.html").write_text('<script src="a.js"></script>')
+    with pytest.raises(pages.PageError, match="a.js"):
+        pages.inline(tmp_path / "a.html", {})
+
+
+def test_packing_twice_gives_the_same_bytes_and_nothing_that_is_old_stays(packed, tmp_path):
+    (tmp_path / "lang").mkdir()
+    (tmp_path / "lang" / "xx.json.gz").write_bytes(b"old")
+    (tmp_path / "other.html.csp").write_bytes(b"old")
+    pages.pack(tmp_path)
+    assert {path.relative_to(packed): path.read_bytes() for path in packed.rglob("*.*")} == {
+        path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.*")}
+
+
+def test_what_has_not_changed_is_not_packed_again(packed):
+    before = {path: path.stat().st_mtime_ns for path in packed.rglob("*.gz")}
+    pages.pack(packed)
+    assert before == {path: path.stat().st_mtime_ns for path in packed.rglob("*.gz")}
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(npm, "BUILD", tmp_path)
+    version, integrity = npm.PACKAGES["uplot"]
+    kept = tmp_path / "npm" / ("uplot-%s.tgz" % version)
+    kept.parent.mkdir()
+    kept.write_bytes(b"something else")
+    monkeypatch.setattr(npm, "_npm", lambda: (["cp", str(kept), "uplot.tgz", "; true"], {}))
+    monkeypatch.setattr(npm.subprocess, "run", lambda words, cwd, **_: _copied(kept, cwd))
+    with pytest.raises(npm.NpmError, match="SHA-512"):
+        npm.read("uplot", "LICENSE")
+
+
+def _copied(source, folder):
+    from pathlib import Path
+    (Path(folder) / "uplot.tgz").write_bytes(source.read_bytes())
+    return npm.subprocess.CompletedProcess([], 0, "", "")
+
+
+def test_the_charts_ship_with_their_licence(built):
+    assert b"Permission is hereby granted" in built["uplot.js"][:1200] and b"var uPlot" in built["uplot.js"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_with_the_charts_and_a_language_is_100_kb_at_most_over_the_wire(packed, name):
+    size = sum((packed / file).stat().st_size for file in (name + ".gz", "uplot.js.gz"))
+    size += max((packed / "lang" / (code + ".json.gz")).stat().st_size for code in LANGUAGES)
+    assert size <= BUDGET
+
+
+# ---- languages
+
+
+def test_each_language_has_every_text_of_the_pages_and_no_others():
+    wanted = set().union(*(page_texts(STATIC / name) for name in PAGES), *map(script_texts, STATIC.glob("*.js")))
+    wanted |= device_texts()
+    for code in LANGUAGES:
+        table = json.loads((STATIC / "lang" / (code + ".json")).read_text())
+        assert not wanted - set(table), (code, "missing")
+        assert not set(table) - wanted, (code, "unused")
+
+
+def test_a_translation_fills_in_the_same_values_and_ends_as_the_text_does():
+    for code in LANGUAGES:
+        for english, text in json.loads((STATIC / "lang" / (code + ".json")).read_text()).items():
+            assert text.strip() == text and text, (code, english)
+            assert sorted(re.findall(r"\{\d\}", english)) == sorted(re.findall(r"\{\d\}", text)), (code, english)
+            for end in ".?!…:":
+                assert english.endswith(end) == text.endswith(end), (code, english)
+
+
+def test_the_files_of_the_languages_are_sorted_with_a_text_in_each_line():
+    for code in LANGUAGES:
+        text = (STATIC / "lang" / (code + ".json")).read_text()
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=0, sort_keys=True) + "\n", code
+
+
+def test_the_pages_offer_the_languages_that_there_are():
+    listed = re.search(r"LANGUAGES = \{(.*?)\}", (STATIC / "common.js").read_text())[1]
+    assert sorted(re.findall(r"(\w\w):", listed)) == sorted(["en", *LANGUAGES])
+
+
+def test_texts_are_found_wherever_they_stand(tmp_path):
+    page = tmp_path / "a.html"
+    page.write_text('<p data-t>One <input data-t="placeholder title" placeholder="two" title="three">'
+                    '<b data-t="text aria-label" aria-label="four">Five</b>')
+    assert page_texts(page) == {"One", "two", "three", "four", "Five"}
+    script = tmp_path / "a.js"
+    script.write_text(r'a(t("One"), t( "t\"wo", 3), N("four"), start("five"), "six")')
+    assert script_texts(script) == {"One", 't"wo', "four"}
+
+
+# ---- markup
+
+
+class Page(HTMLParser):
+    """Ids, labels and nesting of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.references, self.labelled, self.controls, self.open, self.images = [], [], [], [], [], []
+        self.headings = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if "id" in found:
+            self.ids.append(found["id"])
+        for name in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
+            self.references += (found.get(name) or "").split()
+        if tag == "label":
+            self.labelled.append(found.get("for"))
+        if tag in ("input", "select", "textarea") and found.get("type") != "hidden":
+            named = "aria-label" in found or "aria-labelledby" in found or "label" in self.open or "hidden" in found
+            self.controls.append((found.get("id"), named))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open, self.getpos())
+        self.open.pop()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_elements_are_closed_ids_are_unique_and_every_control_has_a_label(name):
+    text = (STATIC / name).read_text()
+    page = Page(text)
+    assert not page.open
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.references) <= set(page.ids)
+    for identity, named in page.controls:
+        assert named or identity in page.labelled, identity
+    assert page.headings[0] == 1 and page.headings.count(1) == 1
+    assert re.search(r'<html lang="en">', text) and 'name="viewport"' in text and "<title>" in text
+    assert "<noscript>" in text
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.js")))
+def test_scripts_use_nothing_that_phones_of_2020_do_not_have(name):
+    text = pages.light((STATIC / name).read_text())
+    for newer in ("replaceChildren", "replaceAll", "??=", "||=", "&&=", "AbortSignal.timeout", "structuredClone",
+                  ".at(", "Object.hasOwn", "showModal", "crypto.randomUUID", "findLast", "toSorted"):
+        assert newer not in text, newer
+    assert not re.search(r"^\s*(import|export) ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.css")))
+def test_styles_use_nothing_that_phones_of_2020_do_not_have(name):
+    text = (STATIC / name).read_text()
+    for newer in (":has(", "inset:", ":is(", ":where(", "aspect-ratio", "color-mix", "@layer", "@container"):
+        assert newer not in pages.light(text), newer
+    for rule in re.findall(r"\{[^{}]*\}", text):
+        assert not ("flex" in rule and re.search(r"[^-]gap:", rule)), rule
+
+
+def test_the_ids_that_scripts_ask_for_are_there():
+    for name in PAGES:
+        page = (STATIC / name).read_text()
+        ids = set(Page(page).ids)
+        for script in re.findall(r'<script src="([\w.]+)">', page):
+            if script != "common.js":
+                text = (STATIC / script).read_text()
+                made = set(re.findall(r'\bid: "([\w-]+)"', text))
+                wanted = set(re.findall(r'\$\("([\w-]+)"\)', text))
+                if script.split(".")[0] in ("dashboard", "setup", "settings"):
+                    assert wanted <= ids | made, (script, wanted - ids - made)
+
+
+def test_sentences_of_the_device_are_read_from_its_source():
+    assert {"the key is right", "This is not the password."} <= device_texts()
+
+
+def test_gzip_carries_no_time_so_that_a_build_can_be_repeated(packed):
+    for path in packed.rglob("*.gz"):
+        assert path.read_bytes()[4:8] == bytes(4), path
+        assert gzip.decompress(path.read_bytes())
