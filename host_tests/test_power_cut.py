@@ -26,7 +26,7 @@ class Cut(OSError):
 
 
 class Flash:
-    """NOR flash: erased to ones, written in pieces. After `left` operations the power is gone, the last one half done."""
+    """NOR flash: erased to ones, written in pieces. After `left` operations the power is gone, the last half done."""
 
     def __init__(self, data):
         self.data = data
