@@ -37,17 +37,16 @@ function guessedZone() {
 const guessedCurrency = () => MONEY[place()] || "EUR";
 
 // Money is typed as a decimal text and kept in millionths. Text to digits, never through a float.
-function millionths(text) {
-  const found = /^(\d{0,6})(?:[.,](\d{0,6}))?$/.exec(text.trim().replace(/\s/g, ""));
-  if (!found || !(found[1] || found[2])) return null;
-  return Number((found[1] || "0") + ((found[2] || "") + "000000").slice(0, 6));
+function millionths(text, below) {
+  const found = /^([-−]?)(\d{0,8})(?:[.,](\d{0,6}))?$/.exec(text.replace(/\s/g, ""));
+  if (!found || !(found[2] || found[3]) || found[1] && !below) return null;
+  return Number((found[1] ? "-" : "") + (found[2] || "0") + ((found[3] || "") + "000000").slice(0, 6));
 }
 
 function decimal(micro) {
-  const digits = ("000000" + micro).slice(-Math.max(7, String(micro).length));
-  const point = number(1.5, 1).charAt(1);
+  const digits = String(Math.abs(micro)).padStart(7, "0");
   const rest = digits.slice(-6).replace(/0+$/, "");
-  return digits.slice(0, -6) + (rest ? point + rest : "");
+  return (micro < 0 ? "-" : "") + digits.slice(0, -6) + (rest ? number(1.5, 1).charAt(1) + rest : "");
 }
 
 // A key as a letter shows it: groups, dashes and capitals do not matter. {digits, count, left: what is no digit}

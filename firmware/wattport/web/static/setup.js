@@ -71,7 +71,7 @@ function verdict(id, text, kind) {
   place.className = "verdict " + (kind || "");
   place.hidden = !text;
   if (!text) return;
-  for (const part of [].concat(text)) place.append(part.tagName ? part : make("span", {}, part));
+  for (const part of [].concat(text)) place.append(part.tagName ? part : make("div", {}, part));
 }
 
 function busy(button, on) {
@@ -122,6 +122,7 @@ async function scan() {
 
 function drawNetworks() {
   const place = $("networks"), before = chosenNetwork(), wished = before ? before.ssid : S.wifi && S.wifi.ssid;
+  place.after($("access"));
   for (const row of place.querySelectorAll(".net")) row.remove();
   const row = (value, name, words) => {
     const input = make("input", {type: "radio", name: "network", value, onchange: pickNetwork});
@@ -143,6 +144,8 @@ function drawNetworks() {
 function pickNetwork() {
   const network = chosenNetwork();
   for (const row of document.querySelectorAll(".net")) row.classList[row.firstChild.checked ? "add" : "remove"]("chosen");
+  $("access").hidden = !network;
+  if (network) document.querySelector(".net.chosen").after($("access"));
   $("hidden-name").hidden = !(network && network.hidden);
   $("wifi-secret").hidden = !network || network.secure === false;
   $("wifi-warning").hidden = !network;
@@ -514,6 +517,11 @@ function submitTime() {
 
 function enterFinish() {
   verdict("finish-verdict", "");
+  drawSummary();
+  watch(drawSummary);
+}
+
+function drawSummary() {
   const place = $("summary"), meter = tried.meter || {};
   empty(place);
   const row = (name, value, step) => place.append(make("div", {}, make("div", {}, make("dt", {}, name), make("dd", {}, value)),
@@ -589,7 +597,7 @@ let farewell = null, back = false;
 function drawDone() {
   const {wifi, address, portal, name} = farewell;
   const port = location.port && location.port !== "80" ? ":" + location.port : "";
-  verdict("done", back ? t("The dongle is back and reads your meter.") : portal
+  verdict("done", back ? t("The dongle is back.") : portal
     ? t("The dongle restarts and joins “{0}”. Its own Wi-Fi disappears: that is as it should be.", wifi)
     : t("The dongle restarts. This takes some seconds."), "good");
   const list = $("then"), links = ["http://" + name + ".local" + port].concat(address ? "http://" + address + port : []);
@@ -599,9 +607,9 @@ function drawDone() {
       make("li", {}, t("Then open the dashboard at one of these addresses and keep it as a bookmark:"),
         make("ul", {}, ...links.map(link => make("li", {}, make("a", {href: link}, link))))));
   }
-  list.hidden = !portal;
+  list.hidden = !portal || back;
   $("open").hidden = !back;
-  $("trouble").hidden = !portal;
+  $("trouble").hidden = !portal || back;
 }
 
 // In the same network as before (on a computer, or when the access point stays in reach) the page sees it come back.
@@ -661,7 +669,10 @@ function wire() {
     verdict("mqtt-verdict", "");
     drawMqtt();
   });
-  $("password").oninput = drawPassword;
+  $("password").oninput = () => {
+    fieldError($("password"), "");
+    drawPassword();
+  };
   for (const id of ["wifi-password", "mqtt-password", "password"]) showable($(id));
   $("again").onclick = start;
   document.addEventListener("language", () => {
@@ -675,7 +686,7 @@ async function start() {
   setText($("wait"), t("Asking the dongle…"));
   try {
     status = await api("GET", "/api/status");
-    setText($("device"), status.name || status.device || "");
+    setText($("device"), status.portal ? ownWifi() : status.name || "");
     if (!status.setup && !status.login) return show("closed");
     settings = await api("GET", "/api/settings");
     tried = await api("GET", "/api/try");
