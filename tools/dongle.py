@@ -15,15 +15,14 @@ import time
 from pathlib import Path
 
 from tools import cpython, label
-from tools.paths import FIRMWARE, ROOT
+from tools.paths import FIRMWARE
 
 cpython.install()
 
-from tools.compile import RUNTIMES, compile_tree, micropython  # noqa: E402
+from tools.compile import RUNTIMES, compile_tree, micropython, simulation, slot_tree  # noqa: E402
 from tools.sim import wire  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
-SIM = ROOT / "tools" / "sim"
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
 HEAP = {"micropython32": "136k", "micropython": "400k"}
@@ -62,6 +61,8 @@ def prepare(state, settings=None, mqtt=None, http=None):
         document["web"].setdefault("port", 0)
         if http is not None:
             document["web"]["port"] = http
+    if isinstance(document, dict) and isinstance(document.setdefault("time", {}), dict):
+        document["time"].setdefault("server", "")  # this machine's own clock is right
     try:
         schema.check(document)
     except schema.SettingsError as error:
@@ -70,21 +71,29 @@ def prepare(state, settings=None, mqtt=None, http=None):
     return identity.read_text().strip()
 
 
-def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None):
-    """(command, environment) that runs the firmware with `state` as the working directory."""
+def _link(path, target):
+    """Whoever starts at the same moment has one or the other, and both are right."""
+    if not path.is_symlink() or os.readlink(path) != str(target):
+        new = path.with_name("%s.%d" % (path.name, os.getpid()))
+        new.symlink_to(target)
+        new.replace(path)
+
+
+def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None, slot=False):
+    """(command, environment) that runs the firmware with `state` as the working directory. As on the chip, there is
+    main.py, and the application lies in the folder a, so that the heap holds no longer paths. slot: as it ships, joined
+    and renamed; False: the modules and names of the sources, for who imports them."""
     heap = heap or (HEAP_WITH_LINE if line else HEAP)[runtime]
-    words, environment = micropython(runtime, extra_path=[SIM], heap=heap)
+    words, environment = micropython(runtime, heap=heap)
     if program:
         words[0] = str(program)
-    environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "")
-    # a script's own folder comes first on the module path: it has to be that of the compiled modules
-    start = compile_tree(RUNTIMES[runtime][1]) / "main.py"
-    text = (FIRMWARE / "main.py").read_bytes()
-    if not start.exists() or start.read_bytes() != text:
-        new = start.with_suffix(".%d" % os.getpid())
-        new.write_bytes(text)
-        new.replace(start)
-    return words + [str(start)], environment
+    environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "", MICROPYPATH="s:a:.frozen")
+    arch = RUNTIMES[runtime][1]
+    state = Path(state)
+    _link(state / "a", slot_tree(arch) if slot else compile_tree(arch))
+    _link(state / "s", simulation(arch))
+    (state / "main.py").write_bytes((FIRMWARE / "main.py").read_bytes())
+    return words + ["main.py"], environment
 
 
 def resolve(uart):

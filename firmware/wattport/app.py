@@ -91,7 +91,8 @@ class App:
         served["device"] = self.device_id
         served["wifi"] = bool(document["wifi"]["ssid"])
         tariff = document["tariff"]
-        served["tariff"] = tariff if tariff["import_micro"] or tariff["export_micro"] or tariff["standing_micro"] else None
+        prices = [tariff[name] for name in tariff if name != "currency"]
+        served["tariff"] = tariff if any(prices) else None
         self.hour = self.today = None
         if served["port"]:
             from wattport import hour, today

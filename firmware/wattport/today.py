@@ -8,9 +8,19 @@ export ("-": the meter has none) and the meter's number.
 
 from micropython import const
 
+_PATH = "today.txt"
 _NAMES = "import_wh export_wh".split()
 _CLOSE_S = const(4000)  # some meters tell their registers once an hour: what lies between belongs to the new day
 _SAVE_S = const(900)  # two meters that take turns on a line must not wear the flash out
+
+
+def restore(zone):
+    """Today, as it was kept. `app` writes the file."""
+    try:
+        with open(_PATH) as file:
+            return Today(zone, file.read(128))
+    except (OSError, ValueError):  # none, or no text
+        return Today(zone, "")
 
 
 class Today:

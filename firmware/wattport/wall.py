@@ -7,9 +7,9 @@
 - A meter's clock comes late with its telegram, by a part of a second or by some, and may be minutes off. Of a window of
   telegrams the least late counts, and moves the clock by no more than _SLEW_S, which a crystal's drift does not need.
 - More than _STEP_S off needs a second answer that agrees. Before there was any time, everything is believed at once.
-- Where there is network time, the meter's clock only tells how far off it is itself (`offset_s`); when network time
-  stays away for a day, the meter's clock less that offset keeps the drift small: the step of a meter's clock, by the grid
-  company at night say, is then a step of the offset, not of ours.
+- Where there is network time, the meter's clock only tells how far off it is itself (`offset_s`). When network time
+  stays away for a day, the meter's clock less that offset keeps the drift small: when the grid company sets the meter,
+  that is a step of the offset, not of ours.
 """
 
 import time
@@ -25,7 +25,14 @@ _WINDOW_S = const(600)
 _SLEW_S = const(2)
 _PATIENCE_S = const(300)  # after a power cut in the house the router takes minutes; until then no meter's time
 _FRESH_S = const(86400)  # a day by the ticks alone is some 2 s off, a bad crystal's 9
-_NONE, _SYSTEM, _METER, _NTP = "none system meter ntp".split()
+_SET_SINCE = const(2026)  # a machine's clock that shows an earlier year has not been set
+_NONE, _METER, _NTP = "none meter ntp".split()
+EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0  # where a machine's clock begins: the chip's in 2000
+
+
+def own_time():
+    """What this machine's clock shows, UTC seconds since 1970; None while it is not set. A restart does not stop it."""
+    return None if time.gmtime()[0] < _SET_SINCE else int(time.time()) + EPOCH
 
 
 class Wall:

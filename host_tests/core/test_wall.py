@@ -188,8 +188,8 @@ def test_a_meters_clock_that_stands_still_does_not_hold_ours():
 def test_a_meter_that_was_never_set_is_not_believed():
     for source in ("auto", "meter"):
         hand = Hand(source, False)
-        for time in (0, 946684800, 1483228800, 0xFFFFFFFF, 1 << 40):
-            hand.wall.meter(time, True)
+        for year in (0, 946684800, 1483228800, 0xFFFFFFFF, 1 << 40):
+            hand.wall.meter(year, True)
         assert hand.wall.utc() is None
         hand.wall.network(5, 0)
         assert hand.wall.utc() is None

@@ -15,7 +15,8 @@ from micropython import const
 
 from wattport.files import replace
 from wattport.link.count import RECORD_SIZE, Pulses, Register
-from wattport.link.source import Source, clock_time
+from wattport.link.source import Source
+from wattport.wall import own_time
 
 _PATH = "pulse.bin"
 _LOOK_MS = const(10)
@@ -121,7 +122,7 @@ class Pulse(Source):
         watts = self._pulses.watts
         if watts is not None:
             reading[self._names[1]] = watts
-        now = clock_time()
+        now = own_time()
         if now is not None:
             reading["time"] = now
         if self.bytes:  # before the first pulse nobody knows whether the sensor sits right

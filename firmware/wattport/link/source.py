@@ -6,16 +6,6 @@ import time
 
 from wattport.errors import KINDS
 
-_EPOCH_2000 = 946684800
-_SET_SINCE = 2026  # a clock that shows an earlier year has not been set
-
-
-def clock_time():
-    """UTC seconds since 1970, or None while the chip's clock is not set."""
-    if time.gmtime()[0] < _SET_SINCE:
-        return None
-    return int(time.time()) + (_EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
-
 
 class Source:
     """`counters` has `telegrams`, `errors` and so on; it is the source itself. No name here is private: those of a

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """GET /api/hour: the last hour of net power and today's energy, in pieces: as one text it would be 3 KB of heap.
 
-{"step_s": 10, "end": UTC at the end of the last step or null, "today": {...} as `today.Today.report`, "tariff": {...} as
-in the settings or null, "power_w": [...]}
+{"step_s": 10, "end": UTC at the end of the last step or null, "power_w": [...], and before it "today" as
+`today.Today.report` gives it and "tariff" as in the settings, or null}
 """
 
 import json
@@ -11,13 +11,13 @@ import time
 _VALUES = 16  # in a piece
 
 
-def _pieces(app):
+def _pieces(app, tariff):
     utc = app.wall.utc()
     now = time.ticks_ms()
     app.hour.look(now)
     end = utc - app.hour.age_ms(now) // 1000 if utc is not None else None
     yield ('{"step_s": 10, "end": %s, "today": %s, "tariff": %s, "power_w": [' % (
-        json.dumps(end), json.dumps(app.today.report(utc)), json.dumps(app.tariff))).encode()
+        json.dumps(end), json.dumps(app.today.report(utc)), json.dumps(tariff))).encode()
     piece = []
     comma = ""
     for mean in app.hour.means():
@@ -30,4 +30,4 @@ def _pieces(app):
 
 
 def get(web, request):
-    return _pieces(web.app), 200, "Content-Type: application/json\r\n"
+    return _pieces(web.app, web.settings["tariff"]), 200, "Content-Type: application/json\r\n"
