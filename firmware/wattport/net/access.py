@@ -52,12 +52,16 @@ def open_network(device_id):
     """Open the access point: (its name, password, address, mask)."""
     point = network.WLAN(network.AP_IF)
     ssid, secret = name(device_id), password()
-    for _ in range(2):  # some builds take the settings only once it is on, and it must not be open a moment longer
+    for _ in range(2):
         try:
             point.config(ssid=ssid, password=secret, security=_WPA2, channel=_CHANNEL, max_clients=_CLIENTS)
-        except (OSError, RuntimeError):
-            pass
-        point.active(True)
+            point.active(True)
+            break
+        except (OSError, RuntimeError):  # with the station on, the driver wants the access point on first
+            point.active(True)
+    else:
+        point.active(False)  # as it stands it would be open to everybody
+        raise OSError("the access point can't be set up")
     point.ifconfig((_ADDRESS, "255.255.255.0", _ADDRESS, _ADDRESS))
     address, mask = point.ifconfig()[:2]
     return ssid, secret, address, mask

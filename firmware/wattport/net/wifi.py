@@ -40,15 +40,14 @@ class Wifi:
     def address(self):
         return self.station.ifconfig()[0] if self.connected else ""
 
-    def scan(self):
-        """[{"ssid", "rssi", "secure"}], the strongest first. The driver listens for 2 to 3 s and everything stands
-        still meanwhile, the meter too: what it sends waits in the UART. Only for a person who asks."""
-        found = load(_JOIN, "scan")(self.station)
+    async def scan(self):
+        """[{"ssid", "rssi", "secure"}], the strongest first, 20 at most; after some 3 s. Empty while it connects."""
+        found = load(_JOIN, "scan")
         forget(_JOIN)
-        return found
+        return await found(self.station)
 
     def start_trial(self, ssid, password):
-        """Try a network, which takes up to 40 s, and tell in `trial`: {"state": "trying", "ok" or "failed", "reason",
+        """Try a network, which takes up to 20 s, and tell in `trial`: {"state": "trying", "ok" or "failed", "reason",
         "detail", "ssid", "address"}. False when another trial runs. In the portal the station then stays connected;
         otherwise it goes back to the network of the settings."""
         if self.trial.get("state") == "trying":
