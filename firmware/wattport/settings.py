@@ -379,19 +379,24 @@ def load(path=PATH, wrong=None):
     return check(document, wrong)
 
 
+def different(whole):
+    """What of the whole settings differs from the defaults."""
+    found = {}
+    for group, rows in groups():
+        values = {key: whole[group][key] for key, default, rule in rows if whole[group][key] != default}
+        if values:
+            found[group] = values
+    return found
+
+
 def save(document, path=PATH):
     """Keep `document` if it is right; the old file stays until the new one is whole. One that was refused in part is
     kept beside as .wrong: somebody wrote it. Raises SettingsError, OSError."""
     from wattport.files import replace
-    whole = check(document)
-    different = {}
-    for group, rows in groups():
-        values = {key: whole[group][key] for key, default, rule in rows if whole[group][key] != default}
-        if values:
-            different[group] = values
+    kept = different(check(document))
     try:
         load(path)
     except SettingsError:
         with open(path, "rb") as file:
             replace(path + ".wrong", file.read())
-    replace(path, json.dumps(different))
+    replace(path, json.dumps(kept))

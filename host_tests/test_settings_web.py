@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Settings through the API of the whole firmware: what is shown, what is changed, what is refused and never sent."""
+
+import hashlib
+import json
+
+import pytest
+
+from host_tests.firmware import Wire
+from host_tests.owner import Owner
+from tools import schema
+
+MARKER = "53c2e753c2e753c2e753c2e753c2e753"
+SECRETS = {"wifi": {"password": MARKER, "password2": MARKER},
+           "meter": {"key": MARKER, "auth_key": MARKER, "glow_password": MARKER},
+           "mqtt": {"password": MARKER}}
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
+    """A dongle that nobody has set up, on a network that is simply there."""
+    with Wire() as wire, Owner(tmp_path_factory.mktemp("settings"), wire, {**SECRETS}) as one:
+        yield one
+
+
+def test_all_settings_are_shown_and_no_secret(owner):
+    shown = owner.json("/api/settings")
+    described = schema.schema()
+    assert {group: set(keys) for group, keys in shown.items()} == {
+        group: set(keys) for group, keys in described.items()}
+    for group, keys in described.items():
+        for key, entry in keys.items():
+            if entry.get("secret"):
+                assert shown[group][key] == (None if key in SECRETS.get(group, {}) else ""), (group, key)
+            elif (group, key) != ("web", "port"):
+                assert shown[group][key] == entry["default"], (group, key)
+    assert MARKER not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("part, setting", [
+    ({"mqtt": {"port": 0}}, "mqtt.port"), ({"mqtt": {"prt": 1}}, "mqtt.prt"), ({"mqt": {}}, "mqt"),
+    ({"mqtt": {"tls": True}}, "mqtt.ca"), ({"wifi": {"password": "short"}}, "wifi.password"),
+    ({"web": {"password": "short"}}, "web.password"), ({"meter": {"key": "12 34"}}, "meter.key"),
+    ({"wifi": 5}, "wifi"), ({"wifi": None}, "wifi"), ({"time": {"zone": "Mars"}}, "time.zone"),
+    ({"mqtt": {"host": "ok"}, "tariff": {"import_micro": 0.25}}, "tariff.import_micro"),
+])
+def test_what_is_wrong_is_refused_with_its_name_and_nothing_is_changed(owner, part, setting):
+    before = (owner.state / "settings.json").read_bytes()
+    answer = owner.json("/api/settings", part, 422)
+    assert answer["error"] == "setting" and answer["setting"] == setting and len(answer["detail"]) > 8
+    assert (owner.state / "settings.json").read_bytes() == before
+    assert owner.firmware.starts == 1
+
+
+def test_a_change_is_saved_takes_effect_by_a_restart_and_leaves_the_rest(tmp_path):
+    with Wire() as wire, Owner(tmp_path, wire, {**SECRETS, "tariff": {"currency": "NOK"}}) as owner:
+        answer = owner.json("/api/settings", {"mqtt": {"host": "broker.local", "password": None}, "meter": {
+            "key": "00112233-44556677-8899AABB-CCDDEEFF", "auth_key": None}, "web": {"port": owner.port}})
+        assert answer == {"restart_s": 2}
+        kept = owner.kept()
+        assert kept["mqtt"] == {"host": "broker.local", "password": MARKER}
+        assert kept["meter"]["key"] == "00112233445566778899AABBCCDDEEFF" and kept["meter"]["auth_key"] == MARKER
+        assert kept["tariff"] == {"currency": "NOK"}
+        owner.restarted(2)
+        assert owner.json("/api/settings")["mqtt"]["host"] == "broker.local"
+
+
+def test_a_password_is_kept_as_a_hash_and_asked_for_from_then_on(tmp_path):
+    with Wire() as wire, Owner(tmp_path, wire) as owner:
+        owner.json("/api/settings", {"web": {"password": "correct horse"}})
+        name, iterations, salt, digest = owner.kept()["web"]["password"].split(":")
+        assert name == "pbkdf2" and len(salt) == 32
+        assert hashlib.pbkdf2_hmac("sha256", b"correct horse", bytes.fromhex(salt), int(iterations)).hex() == digest
+        owner.restarted(2)
+        assert owner.json("/api/settings", status=401)["error"] == "login_needed"
+        assert owner.json("/api/settings", {"mqtt": {"host": "evil"}}, 401)["error"] == "login_needed"
+        assert "mqtt" not in owner.kept()
+        status, headers, _ = owner.ask("/api/login", {"password": "correct horse"})
+        assert status == 200
+        cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
+        status, _, body = owner.ask("/api/settings", headers=cookie)
+        assert status == 200 and json.loads(body)["web"]["password"] is None
+        status, _, _ = owner.ask("/api/settings", {"mqtt": {"host": "broker"}}, cookie)
+        assert status == 200 and owner.kept()["mqtt"]["host"] == "broker"
+        assert not [line for line in owner.firmware.log if "correct horse" in line or digest in line]
+
+
+def test_a_password_in_the_clear_in_the_file_is_hashed_when_something_is_saved(tmp_path):
+    with Wire() as wire, Owner(tmp_path, wire, {"web": {"password": "written by hand"}}) as owner:
+        _, headers, _ = owner.ask("/api/login", {"password": "written by hand"})
+        cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
+        assert owner.ask("/api/settings", {"tariff": {"currency": "SEK"}}, cookie)[0] == 200
+        assert owner.kept()["web"]["password"].startswith("pbkdf2:")
+
+
+def test_a_file_with_a_mistake_runs_on_what_is_right_and_is_kept_when_saved_over(tmp_path):
+    with Wire() as wire, Owner(tmp_path, wire, {}) as owner:
+        text = json.dumps({"web": {"port": owner.port}, "mqtt": {"host": "broker.local", "prt": 1}, "newer": {"x": 1}})
+        (owner.state / "settings.json").write_text(text)
+        owner.json("/api/restart", {})
+        owner.restarted(2)
+        assert owner.firmware.logged("setting refused: mqtt.prt:") and owner.firmware.logged("setting refused: newer:")
+        assert owner.json("/api/settings")["mqtt"]["host"] == "broker.local"
+        owner.json("/api/settings", {"mqtt": {"port": 1884}})
+        assert owner.kept()["mqtt"] == {"host": "broker.local", "port": 1884}
+        assert (owner.state / "settings.json.wrong").read_text() == text
