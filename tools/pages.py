@@ -2,8 +2,10 @@
 """Pack firmware/wattport/web/static for a device: each page is one gzipped file, style and script inside.
 
 A dongle serves four clients at a time, so a page must not be five requests. Beside each page lies the policy (.csp)
-that lets only its own style and script run. What several pages share and is large (the charts, the languages) stays
-apart and is kept by the browser.
+that lets only its own style and script run. What several pages share (their common scripts, the charts, the languages)
+stays apart, as flash is scarce, and browsers keep it.
+
+A language goes out as {hash of the English text: translation}: the English text is in the pages already.
 """
 
 import base64
@@ -12,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import string
 import subprocess
 import sys
 
@@ -20,7 +23,10 @@ from tools.paths import FIRMWARE, ROOT
 
 SOURCES = FIRMWARE / "wattport" / "web" / "static"
 POLICY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_LINK = re.compile(r'<script src="([\w.]+)"></script>')
 _SCHEMA = ROOT / "tools" / "schema.py"
+# a shared script that did not arrive, as the dongle was busy say, is asked for again
+_RETRY = "if (!window.api) setTimeout(() => location.reload(), 3000);\n"
 _STAMP = "made.txt"  # does not ship
 
 
@@ -56,21 +62,23 @@ def _script(path):
     return light(text)
 
 
-def inline(source, styles, edition=""):
-    """The text of a page with its local style sheets and scripts in place of the links to them. A page that draws
-    charts has the charts' style too: `styles`, by the attribute data-with of the link. `edition` goes where a script
-    says EDITION in quotes."""
+def inline(source, styles, shared=(), edition=""):
+    """The text of a page with its local style sheets and scripts in place of the links to them; `shared` scripts stay
+    links. A page that draws charts has the charts' style too: `styles`, by the attribute data-with of the link.
+    `edition` tells the browser whether what it keeps is still the same."""
     def style(match):
         parts = [source.with_name(match["name"]).read_text()]
         parts += [styles[name] for name in (match["extra"] or "").split()]
         return "<style>\n%s</style>" % light("\n".join(parts))
 
     def script(match):
-        return "<script>\n%s</script>" % _script(source.with_name(match[1])).replace('"EDITION"', '"%s"' % edition)
+        if match[1] in shared:
+            return '<script src="/%s?%s"></script>' % (match[1], edition)
+        return "<script>\n%s%s</script>" % (_RETRY if shared else "", _script(source.with_name(match[1])))
     text = re.sub(r"<!--(?! SPDX).*?-->\n?", "", source.read_text(), flags=re.DOTALL)
     text = "".join(line.strip() + "\n" for line in text.splitlines() if line.strip())
     text = re.sub(r'<link rel="stylesheet" href="(?P<name>[\w.]+)"(?: data-with="(?P<extra>[\w ]+)")?>', style, text)
-    return re.sub(r'<script src="([\w.]+)"></script>', script, text)
+    return _LINK.sub(script, text)
 
 
 def policy(page):
@@ -95,19 +103,47 @@ def _compact(document):
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
+def text_key(text):
+    """What stands for an English text in a packed language: FNV-1a, its upper 24 bits in base 36; common.js as well."""
+    value = 2166136261
+    for letter in text:
+        value = (value ^ ord(letter)) * 16777619 & 0xFFFFFFFF
+    value >>= 8
+    digits = ""
+    while value or not digits:
+        value, digit = divmod(value, 36)
+        digits = (string.digits + string.ascii_lowercase)[digit] + digits
+    return digits
+
+
+def _language(source):
+    texts = json.loads(source.read_text())
+    packed = {text_key(english): text for english, text in texts.items()}
+    if len(packed) < len(texts):
+        raise PageError("%s: two texts have the same hash; change a word of one" % source)
+    return _compact(packed)
+
+
 def build(sources=SOURCES):
     """{name: bytes as they are sent, before gzip, or the policy beside a page}"""
     charts, style, licence = npm.read("uplot", "dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")
     files = {"uplot.js": "/*!\nuPlot\n%s*/\n%s" % (licence, charts)}
     for source in sorted(sources.glob("lang/*.json")):
-        files["lang/" + source.name] = _compact(json.loads(source.read_text()))
+        files["lang/" + source.name] = _language(source)
     files["schema.json"] = _compact(_schema())
+    pages = sorted(sources.glob("*.html"))
+    scripts = [name for page in pages for name in _LINK.findall(page.read_text())]
+    shared = sorted({name for name in scripts if scripts.count(name) > 1})
+    for name in shared:
+        files[name] = _script(sources / name)
     # browsers keep these for a day, so their addresses tell which ones they are
     edition = hashlib.sha256("".join(files.values()).encode()).hexdigest()[:8]
-    for source in sorted(sources.glob("*.html")):
-        page = inline(source, {"uplot": style}, edition)
-        files[source.name] = page
-        files[source.name + ".csp"] = policy(page)
+    for name in shared:
+        files[name] = files[name].replace('"EDITION"', '"%s"' % edition)
+    for page in pages:
+        text = inline(page, {"uplot": style}, shared, edition)
+        files[page.name] = text
+        files[page.name + ".csp"] = policy(text)
     return {name: text.encode() for name, text in files.items()}
 
 

@@ -64,9 +64,16 @@ const language = () => spoken;
 // Marks a text that is translated where it is used, not where it stands.
 const N = text => text;
 
+// What stands for an English text in the files of the languages: FNV-1a, its upper 24 bits; tools/pages.py as well.
+function textKey(text) {
+  let value = 2166136261;
+  for (const letter of text) value = Math.imul(value ^ letter.codePointAt(0), 16777619);
+  return (value >>> 8).toString(36);
+}
+
 // The text in the person's language, {0} and so on filled in. What has no translation stays English.
 function t(text, ...values) {
-  return (texts[text] || text).replace(/\{(\d)\}/g, (whole, index) => index in values ? String(values[index]) : whole);
+  return (texts[textKey(text)] || text).replace(/\{(\d)\}/g, (whole, index) => index in values ? String(values[index]) : whole);
 }
 
 // Elements with data-t say in English what they show: their text, or the attributes that it names.
