@@ -2,5 +2,5 @@
 """GET /api/networks: the Wi-Fi networks that can be received, for the person who chooses one. Loaded for a request."""
 
 
-def get(web, request):
-    return {"networks": web.app.wifi.scan()}
+async def get(web, request):
+    return {"networks": await web.app.wifi.scan()}
