@@ -339,7 +339,8 @@ function drawKey() {
   setText($("key-go"), keyDone() || keyKept() ? t("Continue") : t("Check the key"));
 }
 
-const keyKept = () => !$("key").value.trim() && !$("auth-key").value.trim() && (tried.key || {}).state === "ok";
+// Found good before this page forgot it, or set already and right.
+const keyKept = () => !$("key").value.trim() && !$("auth-key").value.trim() && (tried.key || {}).reason === "ok";
 
 function enterKey() {
   if (S.key) {
@@ -403,9 +404,9 @@ function drawMqtt() {
   setText($("mqtt-go"), mqttDone() || mqttKept() ? t("Continue") : t("Test the connection"));
 }
 
-let suggested = null;
+let suggested = null;  // the search, one at a time: the dongle has little memory to do two things at once
 
-async function enterMqtt() {
+function enterMqtt() {
   if (!$("host").value) {
     const before = S.mqtt || ((tried.mqtt || {}).state === "ok" && tried.mqtt.host ? tried.mqtt : settings.mqtt || {});
     $("host").value = before.host || "";
@@ -417,15 +418,15 @@ async function enterMqtt() {
   }
   drawMqtt();
   if (mqttKept()) verdict("mqtt-verdict", t("The broker lets the dongle in."), "good");
-  if (suggested) return;
-  suggested = [];
-  try {
-    suggested = (await api("GET", "/api/brokers", null, {timeout_ms: 8000})).brokers;
-  } catch (error) { /* a convenience: who is not found can be typed */ }
+  if (!suggested) suggested = api("GET", "/api/brokers", null, {timeout_ms: 8000}).then(found => found.brokers, () => []);
+  suggested.then(drawBrokers);
+}
+
+function drawBrokers(brokers) {
   const place = $("brokers");
   empty(place);
-  if (!suggested.length) return;
-  place.append(make("p", {class: "together"}, t("Found in your network:")), make("p", {class: "row"}, ...suggested.map(broker =>
+  if (!brokers.length) return;
+  place.append(make("p", {class: "together"}, t("Found in your network:")), make("p", {class: "row"}, ...brokers.map(broker =>
     make("button", {type: "button", onclick: () => {
       $("host").value = broker.host;
       $("port").value = broker.port;
@@ -446,6 +447,7 @@ async function submitMqtt() {
   verdict("mqtt-verdict", t("The dongle knocks at “{0}”…", wish.host));
   let state;
   try {
+    await suggested;
     const again = set("mqtt", "password") === null && !wish.password && wish.user === set("mqtt", "user");
     state = await trial("mqtt", Object.assign({}, wish, again ? {password: null} : {}), 45000);
   } catch (error) {
@@ -546,7 +548,7 @@ function document_() {
   if (status.portal && wifiChosen()) made.wifi = {ssid: wifiChosen(), password: S.wifi ? S.wifi.password : null};
   if (S.pulse) made.meter = Object.assign({source: "pulse"}, S.pulse);
   else if (S.key && !S.key.unused) made.meter = {key: S.key.key, auth_key: S.key.auth_key};
-  else if (!S.key && needsKey() && (tried.key || {}).state === "ok") made.meter = {key: null, auth_key: null};
+  else if (!S.key && needsKey() && keyKept()) made.meter = {key: null, auth_key: null};
   if (S.mqtt) {
     made.mqtt = Object.assign({}, S.mqtt);
     delete made.mqtt.checked;

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""The first set-up as a person does it: a browser, the firmware, an encrypted meter, a broker with a password. From the
+address that a phone looks for an internet with, to the first reading on the dashboard, in two languages and sizes."""
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from host_tests.brokers import PATIENCE, Mosquitto, eventually, free_port
+from host_tests.test_portal import House
+from tools import meters
+from tools.pages import SOURCES
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package chromium"),
+              pytest.mark.timeout(300)]
+
+KEY = "36c66639e48a8ca4d6bc8b282a793bbb"
+AUTH = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
+WIFI = {"ssid": "Familie Jansen", "password": "zonnebloem 12", "channel": 11, "rssi": -48}
+NEIGHBOURS = [{"ssid": "Buren 2.4", "password": "niet van ons", "channel": 1, "rssi": -74},
+              {"ssid": "Gast", "password": "", "channel": 6, "rssi": -82}]
+PROBE = "connectivitycheck.gstatic.com"
+SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+# where pictures of the pages go, for the README; nowhere in an ordinary run
+SHOTS = os.environ.get("WATTPORT_SHOTS")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--host-resolver-rules=MAP %s 127.0.0.1" % PROBE])
+        yield browser
+        browser.close()
+
+
+class Meter:
+    """Sends a telegram now and then, for as long as the test lasts."""
+
+    def __init__(self, wire, family, **keys):
+        self._meter = meters.make(family, seed=3, **keys)
+        self._wire = wire
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def _send(self):
+        while not self._over.wait(0.5):
+            try:
+                self._wire.send(self._meter.next()[0])
+            except OSError:  # the firmware starts again
+                self._wire.hang_up()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join(PATIENCE)
+
+
+class Page:
+    """The set-up's page in a language; whatever it throws or complains of fails the test."""
+
+    def __init__(self, browser, language, size, log):
+        self._log = log
+        self.context = browser.new_context(
+            viewport=dict(zip(("width", "height"), SIZES[size])), locale=language, timezone_id="Europe/Amsterdam")
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE * 1000)
+        code = language[:2]
+        self._texts = json.loads((SOURCES / "lang" / (code + ".json")).read_text()) if code != "en" else {}
+        self._name = "%s-%s" % (code, size)
+        self.wrong = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, message):
+        # that a request failed while the dongle restarts is what the page is there to bear
+        if message.type == "error" and "net::ERR" not in message.text:
+            self.wrong.append(message.text)
+
+    def t(self, text, *values):
+        text = self._texts.get(text, text) if self._texts else text
+        for place, value in enumerate(values):
+            text = text.replace("{%d}" % place, str(value))
+        return text
+
+    def step(self, name):
+        """Wait for a step; it has the focus on its heading, and nothing of it is wider than the screen."""
+        self.page.wait_for_selector("#step-%s:not([hidden])" % name)
+        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        self.page.wait_for_function("document.activeElement.id == 'h-%s'" % name)
+
+    def says(self, selector, text, *values):
+        """Wait until an element shows a text, in this page's language."""
+        wanted = self.t(text, *values)
+        self.page.wait_for_function(
+            "([where, what]) => document.querySelector(where).textContent.includes(what)", arg=[selector, wanted])
+
+    def next(self, step):
+        self.page.click("#step-%s .end .primary" % step)
+
+    def shot(self, name):
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path="%s/%s-%s.png" % (SHOTS, self._name, name))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            self.shot("failed")
+            print("\n".join(self._log[-30:] + self.wrong))  # pytest shows it beside the failure
+        self.context.close()
+        if not kind:
+            assert self.wrong == []
+
+
+def join(page):
+    """The Wi-Fi, with a mistake first."""
+    page.step("wifi")
+    page.page.check("text=Familie Jansen")
+    page.page.fill("#wifi-password", "zonnebloem")
+    page.page.press("#wifi-password", "Enter")
+    page.says("#wifi-verdict", "The password for “{0}” is wrong. Capitals count; try “Show” to see what you typed.",
+              "Familie Jansen")
+    page.shot("wifi-wrong")
+    page.page.fill("#wifi-password", WIFI["password"])
+    page.next("wifi")
+    page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
+    page.shot("wifi")
+
+
+def give_key(page):
+    """The key, with a digit too few and then a wrong one."""
+    page.step("key")
+    page.page.fill("#key", "36-C6 66")
+    page.says("#key-count", "{0} of 32 digits", 6)
+    page.next("key")
+    page.says("#key-verdict", "A key has exactly 32 digits. Look for one that is missing or doubled.")
+    page.page.fill("#key", "f" * 32)
+    page.next("key")
+    page.says("#key-verdict", "The key is wrong: what the meter sends makes no sense with it. Compare it with the letter, "
+              "digit by digit.")
+    page.shot("key-wrong")
+    page.page.fill("#key", "-".join(KEY[place:place + 4].upper() for place in range(0, 32, 4)))
+    page.page.click("#second summary")
+    page.page.fill("#auth-key", AUTH)
+    page.next("key")
+    page.says("#key-verdict", "The key is right: the meter can be read.")
+    page.page.wait_for_selector("#key-verdict strong")
+    page.shot("key")
+
+
+def name_broker(page, broker):
+    """The broker: nobody there, then a wrong password."""
+    page.step("mqtt")
+    page.page.fill("#host", "127.0.0.1")
+    page.page.fill("#port", str(free_port()))
+    page.next("mqtt")
+    page.says("#mqtt-verdict", "“{0}” is there, but no broker listens on this port. Is the port right, and is the broker "
+              "running?", "127.0.0.1")
+    page.page.fill("#port", str(broker.port))
+    page.page.fill("#user", "p1")
+    page.page.fill("#mqtt-password", "fout")
+    page.next("mqtt")
+    page.says("#mqtt-verdict", "“{0}” refuses the user name or the password.", "127.0.0.1")
+    page.shot("mqtt-wrong")
+    page.page.fill("#mqtt-password", "stroom op")
+    page.next("mqtt")
+    page.says("#mqtt-verdict", "The broker lets the dongle in.")
+
+
+@pytest.mark.parametrize("language, size", [("en-GB", "phone"), ("nl-NL", "phone"), ("en-GB", "desktop"),
+                                            ("nl-NL", "desktop")])
+def test_the_first_set_up_from_the_probe_address_to_the_first_reading(tmp_path, browser, language, size):
+    broker = Mosquitto(tmp_path, users={"p1": "stroom op"})
+    with House(tmp_path, networks=[WIFI, *NEIGHBOURS]) as house, \
+            Meter(house.wire, "kamstrup", key=bytes.fromhex(KEY), auth_key=bytes.fromhex(AUTH)), \
+            Page(browser, language, size, house.firmware.log) as page:
+        page.page.goto("http://%s:%d/generate_204" % (PROBE, house.port))
+        assert page.page.url == "http://127.0.0.1:%d/setup" % house.port
+        page.page.wait_for_selector("#step-welcome:not([hidden])")
+        assert page.page.evaluate("document.documentElement.lang") == language[:2]
+        page.shot("welcome")
+        page.next("welcome")
+        join(page)
+        page.next("wifi")
+        page.step("meter")
+        page.says("#meter-live", "It encrypts what it sends: the next step asks for its key.")
+        page.shot("meter")
+        page.next("meter")
+        give_key(page)
+        page.next("key")
+        name_broker(page, broker)
+        page.next("mqtt")
+        page.step("password")
+        page.page.fill("#password", "kort")
+        page.next("password")
+        page.says("#password-error", "A password has at least 8 characters.")
+        page.page.fill("#password", "zonnepanelen op het dak")
+        page.shot("password")
+        page.next("password")
+        page.step("time")
+        page.page.fill("#import", "0,2345")
+        page.page.fill("#export", "0.05")
+        page.next("time")
+        page.step("finish")
+        page.says("#summary", "Familie Jansen")
+        page.says("#summary", "Kamstrup")
+        page.shot("finish")
+        page.next("finish")
+        page.step("done")
+        page.shot("done")
+        page.page.wait_for_selector("#open:not([hidden])")
+        assert house.firmware.starts == 2
+        page.page.click("#open")
+        page.page.wait_for_function("/[0-9]/.test(document.getElementById('power').textContent)")
+        page.shot("reading")
+        check_what_is_kept(tmp_path / "state" / "settings.json", broker)
+        assert page.page.evaluate("fetch('/api/status').then(answer => answer.json())")["setup"] is False
+    broker.stop()
+
+
+def check_what_is_kept(file, broker):
+    kept = json.loads(file.read_text())
+    assert kept["wifi"] == {"ssid": WIFI["ssid"], "password": WIFI["password"]}
+    assert kept["meter"] == {"key": KEY, "auth_key": AUTH}
+    assert kept["mqtt"] == {"host": "127.0.0.1", "port": broker.port, "user": "p1", "password": "stroom op"}
+    assert kept["tariff"] == {"import_micro": 234500, "export_micro": 50000}
+    assert kept["web"]["password"].startswith("pbkdf2:")
