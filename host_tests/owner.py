@@ -16,9 +16,7 @@ class Owner:
     def __init__(self, folder, wire, settings=None, environment=None):
         self.state = folder / "state"
         self.port = free_port()
-        settings = settings or {}
-        settings.setdefault("web", {}).setdefault("port", self.port)
-        self.firmware = Firmware(folder, wire.uart, settings, environment=environment)
+        self.firmware = Firmware(folder, wire.uart, self.needed(settings or {}), environment=environment)
         self.firmware.wait_for_log("dashboard on port")
 
     def ask(self, path, document=None, headers=None):
@@ -38,8 +36,16 @@ class Owner:
         return json.loads(body)
 
     def kept(self):
-        """The settings file."""
-        return json.loads((self.state / "settings.json").read_text())
+        """The settings file, without what a test here needs."""
+        kept = json.loads((self.state / "settings.json").read_text())
+        assert kept["web"].pop("port") == self.port
+        assert kept["time"].pop("server") == ""
+        return {group: values for group, values in kept.items() if values}
+
+    def needed(self, settings):
+        """`settings` with what a test here needs: a port of its own, and nobody asked for the time."""
+        return {**settings, "web": {**settings.get("web", {}), "port": self.port},
+                "time": {**settings.get("time", {}), "server": ""}}
 
     def restarted(self, count):
         """Wait for start number `count`, and until the web server is there again."""

@@ -51,15 +51,10 @@ def owner(tmp_path_factory):
         yield one
 
 
-def fresh(tmp_path, wire, settings=None):
-    return Owner(tmp_path, wire, settings)
-
-
 def test_without_a_passphrase_there_is_no_secret_in_a_backup(owner):
     backup = owner.json("/api/backup", {"passphrase": ""})
     assert backup["wattport"] == 1 and backup["version"] and backup["secrets"] is None
-    assert backup["settings"] == {**PLAIN, "web": {"port": owner.port}, **{
-        group: PLAIN.get(group, {}) for group in ("wifi", "meter", "mqtt") if group in backup["settings"]}}
+    assert backup["settings"] == owner.needed(PLAIN)
     assert "s3cret" not in json.dumps(backup) and KEY not in json.dumps(backup)
     assert owner.json("/api/backup", {})["secrets"] is None
 
@@ -80,26 +75,26 @@ def test_a_passphrase_that_is_none_is_refused(owner, passphrase):
 
 def test_a_backup_of_one_dongle_makes_another_one_the_same(owner, tmp_path):
     backup = owner.json("/api/backup", {"passphrase": PASSPHRASE})
-    with Wire() as wire, fresh(tmp_path, wire, {"time": {"source": "ntp"}}) as other:
+    with Wire() as wire, Owner(tmp_path, wire, {"time": {"source": "ntp"}}) as other:
         backup["settings"]["web"]["port"] = other.port
         assert other.json("/api/restore", {"backup": backup, "passphrase": PASSPHRASE}) == {"restart_s": 2}
-        assert other.kept() == together(together(PLAIN, SECRETS), {"web": {"port": other.port}})
+        assert other.kept() == together(PLAIN, SECRETS)
         other.restarted(2)
         assert other.json("/api/settings")["mqtt"]["host"] == "broker.local"
 
 
 def test_secrets_that_are_not_in_the_backup_stay_as_the_dongle_has_them(tmp_path):
-    with Wire() as wire, fresh(tmp_path, wire, together(SECRETS, {"tariff": {"currency": "NOK"}})) as other:
-        backup = {"wattport": 1, "settings": {**PLAIN, "web": {"port": other.port}}, "secrets": None}
+    with Wire() as wire, Owner(tmp_path, wire, together(SECRETS, {"tariff": {"currency": "NOK"}})) as other:
+        backup = {"wattport": 1, "settings": other.needed(PLAIN), "secrets": None}
         other.json("/api/restore", {"backup": backup})
-        assert other.kept() == together(together(PLAIN, SECRETS), {"web": {"port": other.port}})
+        assert other.kept() == together(PLAIN, SECRETS)
 
 
 def test_what_another_program_sealed_is_opened(tmp_path):
-    with Wire() as wire, fresh(tmp_path, wire) as other:
-        backup = {"wattport": 1, "settings": {"web": {"port": other.port}}, "secrets": sealed(SECRETS, PASSPHRASE)}
+    with Wire() as wire, Owner(tmp_path, wire) as other:
+        backup = {"wattport": 1, "settings": other.needed({}), "secrets": sealed(SECRETS, PASSPHRASE)}
         other.json("/api/restore", {"backup": backup, "passphrase": PASSPHRASE})
-        assert other.kept() == {**SECRETS, "web": {"port": other.port}}
+        assert other.kept() == SECRETS
 
 
 def damaged(change):

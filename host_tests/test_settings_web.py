@@ -19,7 +19,7 @@ SECRETS = {"wifi": {"password": MARKER, "password2": MARKER},
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory):
     """A dongle that nobody has set up, on a network that is simply there."""
-    with Wire() as wire, Owner(tmp_path_factory.mktemp("settings"), wire, {**SECRETS}) as one:
+    with Wire() as wire, Owner(tmp_path_factory.mktemp("settings"), wire, SECRETS) as one:
         yield one
 
 
@@ -32,7 +32,7 @@ def test_all_settings_are_shown_and_no_secret(owner):
         for key, entry in keys.items():
             if entry.get("secret"):
                 assert shown[group][key] == (None if key in SECRETS.get(group, {}) else ""), (group, key)
-            elif (group, key) != ("web", "port"):
+            elif "%s.%s" % (group, key) not in ("web.port", "time.server"):
                 assert shown[group][key] == entry["default"], (group, key)
     assert MARKER not in json.dumps(shown)
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_refused_with_its_name_and_nothing_is_changed(owner, pa
 def test_a_change_is_saved_takes_effect_by_a_restart_and_leaves_the_rest(tmp_path):
     with Wire() as wire, Owner(tmp_path, wire, {**SECRETS, "tariff": {"currency": "NOK"}}) as owner:
         answer = owner.json("/api/settings", {"mqtt": {"host": "broker.local", "password": None}, "meter": {
-            "key": "00112233-44556677-8899AABB-CCDDEEFF", "auth_key": None}, "web": {"port": owner.port}})
+            "key": "00112233-44556677-8899AABB-CCDDEEFF", "auth_key": None}})
         assert answer == {"restart_s": 2}
         kept = owner.kept()
         assert kept["mqtt"] == {"host": "broker.local", "password": MARKER}
@@ -95,7 +95,7 @@ def test_a_password_in_the_clear_in_the_file_is_hashed_when_something_is_saved(t
 
 def test_a_file_with_a_mistake_runs_on_what_is_right_and_is_kept_when_saved_over(tmp_path):
     with Wire() as wire, Owner(tmp_path, wire, {}) as owner:
-        text = json.dumps({"web": {"port": owner.port}, "mqtt": {"host": "broker.local", "prt": 1}, "newer": {"x": 1}})
+        text = json.dumps(owner.needed({"mqtt": {"host": "broker.local", "prt": 1}, "newer": {"x": 1}}))
         (owner.state / "settings.json").write_text(text)
         owner.json("/api/restart", {})
         owner.restarted(2)

@@ -34,6 +34,8 @@ def _split():
         group, _, key = name.partition(".")
         if key in document.get(group, {}):
             secrets.setdefault(group, {})[key] = document[group].pop(key)
+            if not document[group]:
+                del document[group]
     return document, secrets
 
 
@@ -53,7 +55,7 @@ async def _sealed(secrets, passphrase):
 async def post(web, request):
     passphrase = request.document.get("passphrase") or ""
     if not isinstance(passphrase, str) or 0 < len(passphrase) < _LEAST:
-        raise Refused(422, "setting", "The passphrase needs at least 8 characters.", {"setting": "passphrase"})
+        raise Refused(422, "setting", "The passphrase needs at least 8 characters.", setting="passphrase")
     document, secrets = _split()
     sealed = await _sealed(secrets, passphrase) if passphrase else None
     head = {"wattport": 1, "version": VERSION, "made": web.app.wall.utc()}

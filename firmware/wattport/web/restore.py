@@ -18,7 +18,7 @@ _DAMAGED = "The backup is damaged: its secrets cannot be read."
 
 
 def _refused(detail, setting=""):
-    return Refused(422, "setting", detail, {"setting": setting})
+    return Refused(422, "setting", detail, setting=setting)
 
 
 async def _opened(sealed, passphrase):
@@ -76,7 +76,8 @@ def _keep(document, secrets):
     settings.check(document, wrong)
     if wrong:
         name, _, detail = wrong[0].partition(": ")
-        raise Refused(422, "setting", detail or name, {"setting": name if detail else "", "wrong": wrong})
+        raise Refused(422, "setting", detail or name, setting=name if detail else "",
+                      wrong=wrong)
     try:
         settings.save(document)
     except OSError:

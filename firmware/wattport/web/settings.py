@@ -59,7 +59,7 @@ def _saved(app, part, keep):
         return whole["web"]["password"]
     except settings.SettingsError as error:
         name, _, detail = str(error).partition(": ")
-        raise Refused(422, "setting", detail or name, {"setting": name if detail else ""})
+        raise Refused(422, "setting", detail or name, setting=name if detail else "")
     except OSError:
         raise Refused(500, "failed", "The settings could not be written; the old ones stay.")
 
