@@ -17,7 +17,7 @@ from tools import npm, pages
 STATIC = pages.SOURCES
 PAGES = sorted(path.name for path in STATIC.glob("*.html"))
 LANGUAGES = sorted(path.stem for path in STATIC.glob("lang/*.json"))
-BUDGET = 100 * 1024  # over the wire: a page, the charts, a language
+BUDGET = 100 * 1024
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -147,13 +147,10 @@ def test_the_charts_ship_with_their_licence(built):
     assert b"Permission is hereby granted" in built["uplot.js"][:1200] and b"var uPlot" in built["uplot.js"]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_with_the_charts_and_a_language_is_100_kb_at_most_over_the_wire(packed, name):
-    scripts = re.findall(r'<script src="([\w.]+)"></script>', (STATIC / name).read_text())
-    files = {name, "uplot.js", *scripts}
-    size = sum((packed / (file + ".gz")).stat().st_size for file in files if (packed / (file + ".gz")).exists())
-    size += max((packed / "lang" / (code + ".json.gz")).stat().st_size for code in LANGUAGES)
-    assert size <= BUDGET
+def test_each_page_with_all_that_it_loads_is_100_kb_at_most_over_the_wire(packed):
+    weights = pages.weights(packed)
+    assert set(weights) == set(PAGES) and max(weights.values()) <= BUDGET
+    assert weights["index.html"] > (packed / "index.html.gz").stat().st_size + (packed / "uplot.js.gz").stat().st_size
 
 
 # ---- languages

@@ -171,3 +171,17 @@ def pack(target, sources=SOURCES):
         if stale not in wanted:
             stale.unlink(missing_ok=True)
     write(stamp, state)
+
+
+def weights(packed, sources=SOURCES):
+    """{page: bytes that a browser fetches when it has nothing of it yet, a language and the charts among them}"""
+    def size(name):
+        return (packed / (name + ".gz")).stat().st_size
+    found = {}
+    language = max(size("lang/" + source.name) for source in sources.glob("lang/*.json"))
+    for source in sources.glob("*.html"):
+        text = source.read_text()
+        apart = [name for name in _LINK.findall(text) if (packed / (name + ".gz")).exists()]
+        apart += ["uplot.js"] if 'data-with="uplot"' in text else []
+        found[source.name] = size(source.name) + sum(map(size, apart)) + language
+    return found

@@ -196,6 +196,12 @@ function size() {
   return {width: $("chart").clientWidth || 300, height: $("chart").clientHeight || 160};
 }
 
+// An hour up to now; after a start what there is of it, five minutes at least.
+function hourShown() {
+  const now = step(Date.now());
+  return [Math.min(now - 30, Math.max(now - STEPS, power[0][0])) * STEP_S, now * STEP_S];
+}
+
 function draw() {
   if (!window.uPlot) {
     if (!plotAsked) {
@@ -213,13 +219,13 @@ function draw() {
   plot = new uPlot({
     ...size(), padding: [8, 20, 0, 0], legend: {show: false}, cursor: {y: false, drag: {setScale: false}, points: {show: false}},
     scales: {
-      x: {time: true, range: () => [(step(Date.now()) - STEPS) * STEP_S, step(Date.now()) * STEP_S]},
+      x: {time: true, range: hourShown},
       y: {range: (u, low, high) => {
         const from = Math.min(0, low || 0), to = Math.max(0, high || 0, from + 100);
         return [from && from - (to - from) * .05, to + (to - from) * .05];
       }}},
     axes: [
-      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [300, 600, 900, 1200, 1800], size: WALL ? 34 : 28, gap: 4},
+      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [60, 120, 300, 600, 900, 1200, 1800], size: WALL ? 34 : 28, gap: 4},
       {...axis, size: WALL ? 78 : 56, gap: 4, incrs: [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000], values: (u, ticks) => {
         const kilo = Math.max(...ticks.map(Math.abs)) >= 2000;
         return ticks.map(value => kilo ? number(value / 1000, ticks.some(one => one % 1000) ? 1 : 0) + NBSP + "kW" : watts(value));
@@ -477,7 +483,7 @@ async function begin() {
     status = found;
     if (status.portal) return location.replace("/setup");
     locked = Boolean(status.private && !status.login);
-    if (status.name) setText($("name"), status.name);
+    if (status.name && status.name !== "wattport") setText($("name"), status.name);
     if (locked && !await login()) return show();
     if (locked) return begin();
   }
