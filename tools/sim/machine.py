@@ -92,7 +92,7 @@ class RTC:
 class WDT:
     """Bites like the real one, as soon as anybody looks at the clock: by ending the process."""
 
-    def __init__(self, timeout):
+    def __init__(self, timeout=5000):
         self._timeout_ms = timeout
         self._fed = time.ticks_ms()
 
