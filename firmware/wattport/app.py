@@ -95,9 +95,9 @@ class App:
         served["tariff"] = tariff if any(prices) else None
         self.hour = self.today = None
         if served["port"]:
-            from wattport import hour, today
-            self.hour = hour.Hour()
-            self.today = today.restore(zone)
+            from wattport.hour import Hour
+            self.hour = Hour()
+            self.today = fetch("wattport.midnight", "restore")(zone)
         self.web = None
 
     def connected(self):
@@ -205,8 +205,15 @@ class App:
         await button.run(self._pin, self.log)
 
     async def _sync(self):
-        from wattport.net import sync
-        await sync.run(self.wall, self._servers, self.connected, self.log)
+        """Asks for the time once an hour, and when there is another network, or another source of time."""
+        plan = []
+        while True:
+            connected, state = self.wifi.connected, self.wall.state
+            left_s = await fetch("wattport.net.sync", "turn")(self.wall, self._servers, connected, plan, self.log)
+            while left_s > 0 and connected == self.wifi.connected and state == self.wall.state:
+                left_s -= 1
+                await asyncio.sleep_ms(1000)
+                self.wall.utc()
 
     async def _publish(self):
         # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet

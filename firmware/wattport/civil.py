@@ -34,3 +34,9 @@ def day(zone, utc):
         number -= 1
         start = _starts(zone, number)
     return start, _starts(zone, number + 1)
+
+
+def local(wall):
+    """The household's time by its wall clock, as `fields` gives it, or None."""
+    utc = wall.utc()
+    return None if utc is None else fields(utc + wall.zone.offset(utc))

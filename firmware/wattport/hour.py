@@ -14,14 +14,21 @@ from micropython import const
 STEP_MS = 10000
 _STEPS = const(360)
 _HOLD_MS = const(65000)  # some meters send once a minute; behind a longer silence nobody knows what was
-_GAP = const(-0x40000000)  # the smallest that takes no heap
+_GAP = const(-32768)
+_EXACT = const(16384)  # W; above it a step's mean is kept in units of 16 W: 16 bits do then for 278 kW
+
+
+def _packed(mean):
+    if mean > _EXACT:
+        return min(32767, _EXACT + (mean - _EXACT) // 16)
+    return mean if mean >= -_EXACT else max(-32767, -_EXACT - (-mean - _EXACT) // 16)
 
 
 class Hour:
     """`take` each Reading, `look` every few days at least, when the ticks come round. Net power: export is negative."""
 
     def __init__(self):
-        self._means = array("i", bytes(4 * _STEPS))
+        self._means = array("h", bytes(2 * _STEPS))
         for i in range(_STEPS):
             self._means[i] = _GAP
         self._next = 0
@@ -66,7 +73,7 @@ class Hour:
                 self._sum += self._power_w * piece_ms
                 self._known_ms += piece_ms
             if self._part_ms == STEP_MS:
-                self._means[self._next] = self._sum // self._known_ms if self._known_ms else _GAP
+                self._means[self._next] = _packed(self._sum // self._known_ms) if self._known_ms else _GAP
                 self._next = (self._next + 1) % _STEPS
                 self._part_ms = self._known_ms = self._sum = 0
 
@@ -82,4 +89,5 @@ class Hour:
             mean = self._means[i % _STEPS]
             begun = begun or mean != _GAP
             if begun:
-                yield None if mean == _GAP else mean
+                yield None if mean == _GAP else mean if -_EXACT <= mean <= _EXACT else 16 * mean - (
+                    15 * _EXACT if mean > 0 else -15 * _EXACT)

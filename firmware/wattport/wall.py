@@ -78,16 +78,6 @@ class Wall:
         self._told = max(self._told, self._second)
         return self._told
 
-    def local(self):
-        """(year, month, day, hour, minute, second, weekday) of the household, or None."""
-        utc = self.utc()
-        if utc is None:
-            return None
-        from wattport.civil import fields
-        from wattport.modules import forget
-        forget("wattport.civil")
-        return fields(utc + self.zone.offset(utc))
-
     # ---- network time
 
     def network(self, seconds, ms, state=_NTP, sure=True):

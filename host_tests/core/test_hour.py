@@ -75,6 +75,20 @@ def test_while_nothing_comes_the_hour_goes_on():
     assert hand.means() == []
 
 
+def test_large_powers_lose_less_than_16_w():
+    for power in (16383, 16384, 16385, 16399, 16400, 17000, 80000, 278000):
+        for sign in (1, -1):
+            hand = Hand()
+            hand.send(max(0, sign * power), max(0, -sign * power), every_ms=10000, count=2)
+            hand.send(0)
+            for mean in hand.means():
+                assert 0 <= power - sign * mean < (16 if power > 16384 else 1), power
+    hand = Hand()
+    hand.send(10000000, every_ms=10000, count=2)
+    hand.send(0)
+    assert hand.means()[0] > 278000
+
+
 def test_only_the_last_hour_is_kept_oldest_first():
     hand = Hand()
     for power in range(400):
