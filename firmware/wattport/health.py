@@ -13,7 +13,7 @@ _SILENT_MS = const(30000)  # most meters send every 1 to 10 s, none that we know
 
 # one text: each name that stands alone would stay in the heap for ever
 _NAMES = ("version uptime_s reset_cause meter family telegram_age_s telegrams frames errors key key_unused stale line "
-          "line_found held dropped swaps garbage bytes stall_ms heap_free rssi tasks mqtt "
+          "line_found held dropped swaps garbage bytes stall_ms heap_free rssi wifi tasks mqtt "
           "utc time_source clock_offset_s clock_steps")
 
 
@@ -76,6 +76,6 @@ class Health:
             self._age_s(self._decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
             counters.key_unused, counters.stale, self._line.text, self._line.found, odd.get("held", 0),
             odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
-            self._wifi.rssi(), self._tasks, self._mqtt,
+            self._wifi.rssi(), self._wifi.state, self._tasks, self._mqtt,
             self._wall.utc(), self._wall.state, self._wall.offset_s, self._wall.steps)
         return dict(zip(_NAMES.split(), values))
