@@ -117,7 +117,9 @@ async function setLanguage(code, keep = true) {
   if (keep) remember("language", code);
   if (code === "en") return use("en", {});
   const known = remembered("texts." + code);
-  if (known) use(code, JSON.parse(known));  // at once; what is new since comes after
+  try {
+    if (known) use(code, JSON.parse(known));  // at once; what is new since comes after
+  } catch (error) { /* kept by halves */ }
   const table = await api("GET", "/lang/" + code + ".json" + EDITION, null, {silent: true}).catch(() => null);
   const read = JSON.stringify(table);
   if (!table || wished !== code || read === known) return;
@@ -268,7 +270,7 @@ function loginSheet() {
   });
 }
 
-// fulfilled when the page speaks the person's language, or cannot
+// fulfilled when the page speaks the person's language, or cannot; `use` has translated what is there by then
 const ready = new Promise(resolve => {
   document.addEventListener("DOMContentLoaded", () => {
     resolve(chosenLanguage() === "en" ? use("en", {}) : setLanguage(chosenLanguage(), false));

@@ -8,7 +8,7 @@ const STEP_S = 10, STEPS = 360;
 const ASK_MS = 15000, HOUR_MS = 300000, STALE_S = 30, TOLD_MS = 30000;
 
 let status = {}, reading = null, health = null, today = null, tariff = null, locked = false;
-let heardAt = 0, healthAt = 0, hourAt = 0, reached = true, source = null, timers = [], side = "", toldAt = 0;
+let heardAt = 0, healthAt = 0, hourAt = 0, knownAt = 0, reached = true, source = null, timers = [], side = "", toldAt = 0;
 let plot = null, plotAsked = false;
 const power = [];  // [[10 s since 1970, W or null, how many values], ...], oldest first
 
@@ -321,6 +321,11 @@ const CLOCKS = {ntp: N("set from the internet"), meter: N("set from the meter"),
 const ERRORS = {checksum: N("damaged on the way"), truncated: N("cut short"), wrong_key: N("not decrypted: wrong key"), no_key: N("encrypted, no key set"),
   unsupported: N("of an unknown kind"), malformed: N("malformed")};
 
+// why there is no broker: the device's words are for who looks into logs
+const BROKER = [[/user name|authori/, N("It does not accept the user name or password.")], [/TLS|certificate/i, N("No secure connection: check the certificate.")],
+  [/: refused/, N("Nothing listens there: check address and port.")], [/: no such name|not a host|no host|IPv4/, N("No machine has this name: check the address.")],
+  [/./, N("It does not answer.")]];
+
 function showHealth() {
   const rows = [];
   const since = (Date.now() - healthAt) / 1000;
@@ -336,7 +341,8 @@ function showHealth() {
   if (health.rssi !== null && health.rssi !== undefined) rows.push([t("Wi-Fi"), [capital(signal(health.rssi)), "", sign(health.rssi) + number(Math.abs(health.rssi)) + NBSP + "dBm"]]);
   if (health.tasks && health.tasks.mqtt) {
     const mqtt = health.mqtt || {};
-    rows.push([t("MQTT broker"), mqtt.connected ? t("connected") : [t("not connected"), "words bad", mqtt.error || ""]]);
+    const [, why] = BROKER.find(([pattern]) => pattern.test(mqtt.error || "")) || ["", ""];
+    rows.push([t("MQTT broker"), mqtt.connected ? t("connected") : [t("not connected"), "words bad", why && t(why)]]);
   }
   if (health.time_source) rows.push([t("Clock"), t(CLOCKS[health.time_source] || health.time_source)]);
   const failing = Object.entries(health.tasks || {}).filter(([, task]) => task.restarts).map(([name, task]) => name + ": " + task.error);
@@ -428,7 +434,7 @@ function take(value) {
 async function ask(path) {
   try {
     const answer = await api("GET", path, null, {silent: true});
-    if (!reached) hourAt = 0;  // it was away: what it knows of the last hour may be new
+    if (!reached) hourAt = knownAt = 0;  // it was away: what it knows may be new
     reached = true;
     return answer;
   } catch (error) {
@@ -442,9 +448,10 @@ async function askHealth() {
   const value = await ask("/api/health");
   if (value) {
     if (health && value.version !== health.version) location.reload();  // this page belongs to the one before
-    if (health && value.uptime_s < health.uptime_s) hourAt = 0;
+    if (health && value.uptime_s < health.uptime_s) hourAt = knownAt = 0;  // it started again, and forgot who was logged in
     [health, healthAt] = [value, Date.now()];
   }
+  if (value && !knownAt) await askStatus();
   if (value && Date.now() - hourAt > HOUR_MS) await askHour();
   show();
 }
@@ -477,16 +484,20 @@ function listen() {
 
 // ---- life of the page
 
-async function begin() {
+async function askStatus() {
   const found = await ask("/api/status");
-  if (found) {
-    status = found;
-    if (status.portal) return location.replace("/setup");
-    locked = Boolean(status.private && !status.login);
-    if (status.name && status.name !== "wattport") setText($("name"), status.name);
-    if (locked && !await login()) return show();
-    if (locked) return begin();
-  }
+  if (!found) return;
+  status = found;
+  knownAt = Date.now();
+  locked = Boolean(status.private && !status.login);
+  if (status.portal) location.replace("/setup");
+  if (status.name && status.name !== "wattport") setText($("name"), status.name);
+}
+
+async function begin() {
+  await askStatus();
+  if (locked && !await login()) return show();
+  if (locked) return begin();
   await askHealth();
   listen();
 }
@@ -516,8 +527,6 @@ languageChooser($("language"));
 $("log").onclick = async () => {
   if (status.login) await api("POST", "/api/logout").catch(() => {});
   else if (!await login()) return;
-  status = await ask("/api/status") || status;
-  locked = Boolean(status.private && !status.login);
   start();
 };
 $("minutes").ontoggle = showMinutes;
@@ -531,4 +540,4 @@ document.addEventListener("language", () => { redraw(); showAll(); });
 document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else { hourAt = 0; start(); } });
 window.addEventListener("pagehide", stop);
 window.addEventListener("pageshow", event => { if (event.persisted) start(); });
-ready.then(start);
+Promise.race([ready, new Promise(late => setTimeout(late, 1500))]).then(start);
