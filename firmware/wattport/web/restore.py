@@ -53,10 +53,10 @@ async def _opened(sealed, passphrase):
 def _put(into, part):
     """Put the groups of one document into another."""
     for group, values in part.items():
-        if isinstance(values, dict) and isinstance(into.get(group, {}), dict):
-            into.setdefault(group, {}).update(values)
-        else:
-            into[group] = values  # wrong, and refused by its name
+        if group not in into or not isinstance(values, dict):
+            into[group] = values
+        elif isinstance(into[group], dict):  # if not, it is refused by its name
+            into[group].update(values)
 
 
 def _keep(document, secrets):
