@@ -75,7 +75,7 @@ def words(page, selector):
 
 
 def wait(page, selector, text):
-    page.locator(selector).filter(has_text=re.compile(text)).wait_for(timeout=20_000)
+    page.locator(selector).filter(has_text=re.compile(text)).wait_for(timeout=45_000)
 
 
 def test_the_power_the_day_the_hour_and_the_meters_are_there_and_live(quiet, house, address):

@@ -74,11 +74,12 @@ def inline(source, styles, shared=(), edition=""):
     def script(match):
         if match[1] in shared:
             return '<script src="/%s?%s"></script>' % (match[1], edition)
-        return "<script>\n%s%s</script>" % (_RETRY if shared else "", _script(source.with_name(match[1])))
+        return "<script>\n%s</script>" % _script(source.with_name(match[1]))
     text = re.sub(r"<!--(?! SPDX).*?-->\n?", "", source.read_text(), flags=re.DOTALL)
     text = "".join(line.strip() + "\n" for line in text.splitlines() if line.strip())
     text = re.sub(r'<link rel="stylesheet" href="(?P<name>[\w.]+)"(?: data-with="(?P<extra>[\w ]+)")?>', style, text)
-    return _LINK.sub(script, text)
+    text = _LINK.sub(script, text)
+    return text.replace("<script>\n", "<script>\n" + _RETRY, 1) if shared else text
 
 
 def policy(page):
