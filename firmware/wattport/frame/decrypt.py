@@ -36,13 +36,14 @@ class Decryptor:
 
     `verdict`: what the last envelope tells of the key, a place in `verdict.TEXTS`. `stale`: 1 when the frame counter of
     the last opened one had not risen, which a repeated frame and a replaced meter have in common; otherwise 0.
+    `iv`: of the last envelope; it begins with the meter's system title, and that with three letters for its maker.
     """
 
     def __init__(self, key, auth_key=None):
         self._gcm = AesGcm(key) if key else None
         self._aad = bytearray(17)
         self._auth_key = auth_key
-        self._iv = bytearray(12)
+        self.iv = bytearray(12)
         self._last = b""
         self._inner = None
         self._proven = False  # a tag fitted once, so it can be checked: from then on each has to
@@ -68,12 +69,12 @@ class Decryptor:
         if not security & _ENCRYPTED or security & _COMPRESSED or security & _SUITE > 1:
             raise MeterError("unsupported", "security control %02X" % security)
         text = at + 5
+        self.iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
         if not self._gcm:
             if self._plausible(buf, text, stop):  # a reader in between has decrypted it and kept the envelope
                 return text, stop, False
             self._refuse("no_key", _NO_KEY)
-        self._iv[:_TITLE_SIZE] = memoryview(buf)[start + 2:start + 2 + _TITLE_SIZE]
-        self._iv[_TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
+        self.iv[_TITLE_SIZE:] = memoryview(buf)[at + 1:at + 5]
         verified = False
         if security & _AUTHENTICATED:
             stop -= _TAG_SIZE
@@ -94,8 +95,8 @@ class Decryptor:
         """Some meters leave the additional data out: then the tag proves the encryption key alone."""
         self._aad[0] = security
         self._aad[1:] = self._auth_key or _LUXEMBOURG
-        return (self._gcm.open(buf, text, stop, self._iv, self._aad, _TAG_SIZE)
-                or self._gcm.open(buf, text, stop, self._iv, b"", _TAG_SIZE))
+        return (self._gcm.open(buf, text, stop, self.iv, self._aad, _TAG_SIZE)
+                or self._gcm.open(buf, text, stop, self.iv, b"", _TAG_SIZE))
 
     def _refuse(self, kind, verdict):
         from wattport.frame.verdict import TEXTS
@@ -103,19 +104,19 @@ class Decryptor:
         raise MeterError(kind, TEXTS[verdict])
 
     def _open_untagged(self, buf, text, stop, tagged):
-        self._gcm.crypt(buf, text, stop, self._iv)
+        self._gcm.crypt(buf, text, stop, self.iv)
         fits = self._plausible(buf, text, stop)
         if fits and not tagged:
             self.verdict = _NO_TAG
         elif fits and not self._auth_key and not self._proven:
             self.verdict = _UNPROVEN
         else:
-            self._gcm.crypt(buf, text, stop, self._iv)  # back to what it was: another frame may start inside
+            self._gcm.crypt(buf, text, stop, self.iv)  # back to what it was: another frame may start inside
             self._refuse("wrong_key", _DAMAGED if fits and self._proven else _WRONG_AUTH_KEY if fits
                          else _WRONG_KEY_AND_TAG if tagged and self._auth_key else _WRONG_KEY)
 
     def _count(self):
-        counter = bytes(self._iv)
+        counter = bytes(self.iv)
         self.stale = int(counter[:_TITLE_SIZE] == self._last[:_TITLE_SIZE] and counter <= self._last)
         self._last = counter
 
