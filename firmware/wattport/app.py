@@ -80,7 +80,8 @@ class App:
         self._health = Health(log, self.meter, self.line, self._publisher.status if self._publisher else {}, self.wifi,
                               self._supervisor.status, machine.reset_cause(), self.wall)
         self._guard = None
-        if self.settings["limit_w"]:
+        # the portal needs the heap for other things, and nothing that it reads is kept
+        if self.settings["limit_w"] and not self.portal:
             from wattport.plausible import Guard
             self._guard = self._health.guard = Guard(self.settings["limit_w"])
         self._pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
@@ -94,7 +95,7 @@ class App:
         prices = [tariff[name] for name in tariff if name != "currency"]
         served["tariff"] = tariff if any(prices) else None
         self.hour = self.today = None
-        if served["port"]:
+        if served["port"] and not self.portal:
             from wattport.hour import Hour
             self.hour = Hour()
             self.today = fetch("wattport.midnight", "restore")(zone)

@@ -5,7 +5,7 @@ The tables are texts: a name that stands in a module for itself stays in the hea
 """
 
 from wattport.errors import MeterError
-from wattport.modules import load
+from wattport.modules import forget, load
 
 # protocol → first byte of what it mostly holds
 EXPECTED = {"P1": 0x2F, "encrypted": 0x2F, "HDLC": 0x0F, "M-Bus": 0x0F, "SML": 0x76, "TIC": 0x0A}
@@ -28,6 +28,17 @@ def protocols(wanted):
                 if words[0] == "TIC":
                     found.append(make(True))  # its parity bits may still be there
     return found
+
+
+def settle(protocols, name):
+    """Of some protocols those of a name; what the others need is forgotten, 8 KB of it."""
+    for line in _PROTOCOLS.split("|"):
+        words = line.split()
+        if words[0] not in (name, "encrypted"):  # whose module is everybody's
+            forget("wattport.frame." + words[1])
+    if name != "P1":
+        forget("wattport.frame.p1body")
+    return [one for one in protocols if one.name == name]
 
 
 def decoder(first, zone, key, profile):

@@ -83,6 +83,12 @@ class Meter:
     def garbage(self):
         return self._framer.garbage
 
+    def settle(self):
+        """What came last is what there is: let go of the protocols that are not on this line."""
+        from wattport import formats
+        forget("wattport.formats")
+        self._framer.protocols = formats.settle(self._framer.protocols, self.protocol)
+
     def use_key(self, key, auth_key):
         """Go on with another key. What is known of the line and of the telegrams stays."""
         self._key, self._auth_key = key, auth_key
@@ -109,6 +115,13 @@ class Meter:
         for parts in self._parts:
             parts.drop()
             self._mourn(parts)
+
+    @property
+    def maker(self):
+        """Three letters for who made a meter that encrypts, as the FLAG association gives them; "" when none is known.
+        No telegram has to be opened for that."""
+        letters = bytes(self._decryptor.iv[:3]) if self._decryptor else b""
+        return letters.decode() if letters.isalpha() else ""
 
     @property
     def key_verdict(self):

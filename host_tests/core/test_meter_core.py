@@ -144,6 +144,34 @@ def test_only_the_protocol_of_the_settings_is_looked_for():
         assert Heard(KEY, protocol=protocol).feed(line).flush().watts == watts, protocol
 
 
+def test_what_settles_for_the_last_protocol_reads_on_and_knows_no_other():
+    lines = {"P1": (p1(1), p1(2)), "HDLC": (llc(notification(1)), llc(seal(notification(2)))),
+             "encrypted": (seal(p1(1)), seal(p1(2), counter=2))}
+    for name, (first, second) in lines.items():
+        heard = Heard(KEY).feed(first).flush()
+        assert heard.meter.protocol == name and heard.watts == [1]
+        heard.meter.settle()
+        heard.feed(b"".join([other[0] for other in lines.values() if other[0] != first]) + second).flush()
+        assert heard.watts == [1, 2] and heard.meter.garbage, name
+        heard.meter.settle()
+        assert heard.feed(second).watts == [1, 2, 2], name
+
+
+def test_a_key_that_is_changed_holds_from_the_next_telegram_on():
+    heard = Heard(OTHER).feed(seal(p1(1)))
+    assert heard.errors == ["wrong_key"]
+    heard.meter.use_key(KEY, None)
+    assert heard.feed(seal(p1(2), counter=2)).watts == [2] and "the key is right" in heard.meter.key_verdict
+    heard.meter.use_key(None, None)
+    assert heard.feed(seal(p1(3), counter=3)).errors == ["wrong_key", "no_key"]
+    heard.meter.use_key(KEY, OTHER)
+    assert heard.feed(seal(p1(4), counter=4)).errors[-1] == "wrong_key"
+    assert "authentication key is wrong" in heard.meter.key_verdict
+    heard.meter.use_key(KEY, LUXEMBOURG)
+    assert heard.feed(seal(p1(5), counter=5)).watts == [2, 5]
+    heard.consistent()
+
+
 def test_frames_are_handed_on_as_they_came_still_encrypted():
     frames = [p1(1), llc(notification(2)), seal(p1(3)), llc(seal(notification(4)))]
     heard = Heard(KEY).feed(b"".join(frames)).flush()
@@ -217,6 +245,18 @@ def test_after_a_telegram_under_another_key_the_next_right_one_is_read():
             bad = wrap(seal(content(9), OTHER, AUTH))
             heard = Heard(KEY, auth_key).feed(good[0] + bad + good[1]).flush().consistent()
             assert heard.watts == [1, 2] and heard.errors == ["wrong_key"], (auth_key, heard.errors)
+
+
+def test_the_maker_of_a_meter_that_encrypts_is_known_before_its_key():
+    letters = "".join(chr(byte) for byte in TITLE[:3])
+    heard = Heard()
+    assert heard.meter.maker == ""
+    assert heard.feed(p1(1)).meter.maker == "" and heard.watts == [1]
+    assert heard.feed(seal(p1(2))).meter.maker == letters and heard.errors == ["no_key"]
+    heard = Heard(KEY).feed(seal(p1(2)))
+    assert heard.meter.maker == letters and heard.watts == [2]
+    heard = Heard().feed(llc(seal(notification(3)).replace(TITLE, b"\x01\x02\x03" + TITLE[3:])))
+    assert heard.meter.maker == "" and heard.errors == ["no_key"]
 
 
 def test_a_key_for_a_meter_that_does_not_encrypt_is_counted_not_refused():

@@ -32,7 +32,7 @@ class Framer:
     """
 
     def __init__(self, protocols, on_frame, on_error, size=4096):
-        self._protocols = protocols
+        self.protocols = protocols
         self._on_frame = on_frame
         self._on_error = on_error
         self._size = size
@@ -115,7 +115,7 @@ class Framer:
         """Move to the next byte that a frame can start with; False when there is none."""
         buf, end = self._buf, self._end
         best = end
-        for protocol in self._protocols:
+        for protocol in self.protocols:
             at = buf.find(protocol.START, self._start, best)
             if at >= 0:
                 best = at
@@ -128,7 +128,7 @@ class Framer:
                 if not self._hunt():
                     break
                 mark = self._buf[self._start]
-                for protocol in self._protocols:
+                for protocol in self.protocols:
                     if protocol.START[0] == mark:
                         self._active = protocol
                         protocol.reset()

@@ -123,6 +123,7 @@ class Line:
                 self._search = None
                 forget("wattport.link.search")
                 forget("wattport.link.detect")
+                self.meter.settle()
             if self._automatic and self.found and time.ticks_diff(now, watched) >= _SECOND_MS:
                 watched = now
                 self._watch()

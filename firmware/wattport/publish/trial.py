@@ -5,6 +5,7 @@ import asyncio
 
 from micropython import const
 
+from wattport.modules import forget
 from wattport.net import stream
 from wattport.publish import packet
 
@@ -94,6 +95,9 @@ async def run(app, settings, client_id, told):
     except Exception as error:
         app.log("error", "mqtt trial: %s %s" % (type(error).__name__, error))
         found = _NO_ANSWER
+    finally:
+        if app.portal:  # nobody else needs it
+            forget("wattport.publish.packet")
     if not found:
         app.tried["mqtt"] = settings
     told["reason"], _, told["detail"] = found.partition("|")

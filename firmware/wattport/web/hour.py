@@ -9,6 +9,7 @@ import json
 import time
 
 from wattport.modules import fetch
+from wattport.web.refused import Refused
 
 _VALUES = 16  # in a piece
 
@@ -32,4 +33,6 @@ def _pieces(app, tariff):
 
 
 def get(web, request):
+    if not web.app.hour:
+        raise Refused(404, "not_found", "There is nothing at this address.")  # in the portal
     return _pieces(web.app, web.settings["tariff"]), 200, "Content-Type: application/json\r\n"

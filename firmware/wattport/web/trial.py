@@ -28,7 +28,7 @@ def _merged(group, part):
         return settings.merge(whole, {group: part})[group]
     except settings.SettingsError as error:
         name, _, detail = str(error).partition(": ")
-        raise Refused(422, "setting", detail, {"setting": name})
+        raise Refused(422, "setting", detail, setting=name)
     finally:
         forget("wattport.settings")
 
@@ -78,7 +78,8 @@ def _meter(web):
     if "power_import_w" in newest or "power_export_w" in newest:
         power = newest.get("power_import_w", 0) - newest.get("power_export_w", 0)
     told = {name: report[name] for name in "family telegrams errors key line line_found bytes".split()}
-    told.update(state=report["meter"], model=newest.get("meter_model", ""), power_w=power)
+    told.update(state=report["meter"], model=newest.get("meter_model", ""), power_w=power,
+                maker=getattr(web.app.meter, "maker", ""))
     return told
 
 
@@ -92,7 +93,7 @@ def _try_wifi(app, document):
     settings = _merged("wifi", {name: document.get(name) for name in ("ssid", "password")})
     ssid, password = settings["ssid"], settings["password"]
     if not ssid:
-        raise Refused(422, "setting", "The name of the network is missing.", {"setting": "wifi.ssid"})
+        raise Refused(422, "setting", "The name of the network is missing.", setting="wifi.ssid")
     if not app.wifi.start_trial(ssid, password):
         raise Refused(503, "busy", "Another test is running.")
     app.trials["wifi"] = {"ssid": ssid, "password": password}
@@ -101,7 +102,7 @@ def _try_wifi(app, document):
 def _try_mqtt(app, document):
     settings = _merged("mqtt", document)
     if not settings["host"]:
-        raise Refused(422, "setting", "The name or address of the broker is missing.", {"setting": "mqtt.host"})
+        raise Refused(422, "setting", "The name or address of the broker is missing.", setting="mqtt.host")
     if app.trials.get("mqtt", {}).get("state") == "trying":
         raise Refused(503, "busy", "Another test is running.")
     told = {"state": "trying", "reason": "", "detail": ""}
