@@ -25,12 +25,17 @@ class Wire:
             self._client, _ = self._server.accept()
         self._client.sendall(data)
 
+    def unplug(self):
+        """What is sent next goes to whoever listens then: the firmware may have started again."""
+        if self._client:
+            self._client.close()
+            self._client = None
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._client:
-            self._client.close()
+        self.unplug()
         self._server.close()
 
 

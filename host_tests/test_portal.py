@@ -14,7 +14,7 @@ import dns.query
 import dns.rrset
 import pytest
 
-from host_tests.brokers import PATIENCE, Authority, BadBroker, Mosquitto, eventually, free_port
+from host_tests.brokers import PATIENCE, Authority, BadBroker, Listener, Mosquitto, eventually, free_port
 from host_tests.firmware import Firmware, Wire
 from host_tests.test_mqtt_trouble import says, silent
 from tools import meters
@@ -446,6 +446,36 @@ def test_without_an_answer_there_are_no_brokers(portal):
 
 
 # ---- the end of it
+
+def test_what_was_tried_is_saved_without_saying_it_again_and_after_the_restart_readings_reach_the_broker(tmp_path):
+    meter = meters.make("lu", seed=5, start=1_760_000_000, key=bytes.fromhex(KEY))
+    with Mosquitto(tmp_path, {"ann": "secret word"}) as broker, House(tmp_path) as house:
+        house.wire.send(meter.next()[0])
+        house.try_it("wifi", {"ssid": "Home", "password": HOME["password"]})
+        mqtt = {"host": "127.0.0.1", "port": broker.port, "user": "ann"}
+        house.try_it("mqtt", {**mqtt, "password": "secret word"})
+        house.ask("/api/try/key", {"key": KEY, "auth_key": ""})
+        house.wire.send(meter.next()[0])
+        house.until("key", "ok")
+        # a phone that came back knows no secret any more, and none is told to it
+        everything = house.get("/api/try")[2] + house.get("/api/status")[2] + house.get("/api/settings")[2]
+        for secret in (HOME["password"], "secret word", KEY):
+            assert secret.encode() not in everything
+        status, answer = house.ask("/api/settings", {
+            "wifi": {"ssid": "Home", "password": None}, "mqtt": {**mqtt, "password": None, "discovery": False},
+            "meter": {"key": None}, "web": {"password": "a long password"}})
+        assert (status, answer) == (200, {"restart_s": 2})
+        eventually(lambda: house.firmware.starts == 2)
+        with Listener(broker.port, ["wattport/#"], "ann", "secret word") as listener:
+            listener.wait(house.firmware.topic("state"), lambda text: text == b"online")
+            telegram, expected = meter.next()
+            house.wire.unplug()
+            house.wire.send(telegram)
+            reading = json.loads(listener.wait(house.firmware.topic("reading")))
+            assert reading["meter_id"] == expected["meter_id"]
+        status = house.ask("/api/status")[1]
+        assert not status["portal"] and not status["setup"] and status["password"] and status["wifi"]
+        assert house.ask("/api/try/key", {"key": WRONG})[1]["error"] == "login_needed"
 
 def test_a_portal_that_was_asked_for_ends_by_itself_when_nobody_comes_and_a_phone_that_only_probes_is_nobody(tmp_path):
     state = tmp_path / "state"
