@@ -219,6 +219,7 @@ def test_a_dongle_that_goes_away_is_missed_and_found_again(quiet, tmp_path):
         page.route("**/api/**", lambda route: route.abort())
         page.evaluate("source.close(); source = null; askHealth()")
         wait(page, "#notice", "The dongle does not answer")
+        assert page.title() == "Wattport" and "old" in page.locator("#now").get_attribute("class")
         page.unroute("**/api/**")
         page.evaluate("start()")
         page.locator("#notice").wait_for(state="hidden", timeout=20_000)

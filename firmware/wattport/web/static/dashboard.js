@@ -3,7 +3,7 @@
 // reading, the health, the last hour and what the dongle says of itself. Nothing waits for the chart.
 
 const WALL = location.pathname === "/wall";
-const ASK_MS = 15000, HOUR_MS = 300000, STALE_S = 30, TOLD_MS = 30000;
+const ASK_MS = 14000, HOUR_MS = 300000, STALE_S = 30, TOLD_MS = 30000;
 
 let status = {}, reading = null, health = null, today = null, tariff = null, locked = false;
 let heardAt = 0, healthAt = 0, hourAt = 0, knownAt = 0, reached = true, source = null, timers = [], side = "", toldAt = 0;
@@ -158,6 +158,8 @@ function showState() {
     : age > STALE_S ? [t("No news for {0}", span(age)), "bad"] : [t("Live"), "live"];
   const bad = look === "bad";
   if (bad && !$("state").classList.contains("bad")) tell(words);
+  $("now").classList.toggle("old", bad);
+  if (bad) document.title = "Wattport";
   setText($("state"), words);
   $("state").className = "pill " + look;
 }
@@ -274,7 +276,8 @@ function start() {
   stop();
   show();
   begin().then(() => stay());
-  timers = [setInterval(() => locked || askHealth(), ASK_MS), setInterval(show, 1000),
+  const fresh = () => health && health.meter === "ok" && Date.now() - healthAt < ASK_MS;
+  timers = [setInterval(() => locked || fresh() || askHealth(), 5000), setInterval(show, 1000),
     setInterval(() => source || locked || askReading(), 5000), setInterval(() => listen(), 60000)];
 }
 
