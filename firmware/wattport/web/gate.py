@@ -30,7 +30,7 @@ _ROUTES = """
 /api/hour GET read hour 0
 /api/settings GET owner settings 0 POST owner settings 6144
 /api/backup POST owner backup 1024
-/api/restore POST owner backup 6144
+/api/restore POST owner restore 8192
 /api/diagnostics GET owner diagnostics 0
 /api/restart POST owner restart 512
 /api/networks GET owner networks 0
@@ -99,11 +99,12 @@ def _route(request, method):
             raise Refused(404, "not_found", "There is nothing at this address.")
         return "free", "page", "0"  # a file, perhaps
     words = _ROUTES[found + 1:_ROUTES.find("\n", found + 1)].split()
-    allowed = ["GET, HEAD" if word == "GET" else word for word in words if word in ("GET", "POST")]
-    for at, word in enumerate(words):
-        if word == method:
-            return words[at + 1:at + 4]
-    raise Refused(405, "method", "This address does not take this method.", allow=", ".join(allowed))
+    allowed = [word for word in words if word in ("GET", "POST")]
+    if method not in allowed:
+        raise Refused(405, "method", "This address does not take this method.",
+                      allow=", ".join(allowed).replace("GET", "GET, HEAD"))
+    at = words.index(method)
+    return words[at + 1:at + 4]
 
 
 def check(web, request):
@@ -121,6 +122,8 @@ def check(web, request):
         raise Refused(403, "origin", "Pages from elsewhere may not do that.")
     if method == "POST" and headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "json_needed", "The body must be sent as application/json.")
+    if "Transfer-Encoding" in headers:
+        raise Refused(400, "bad_request", "The length of the body is needed.")
     where = request.client_addr  # (text, port) on a chip, a struct sockaddr_in elsewhere
     request.address = where[0] if isinstance(where, tuple) else "%d.%d.%d.%d" % tuple(where[4:8])
     request.owner = _is_owner(web, request)

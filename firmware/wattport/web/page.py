@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The pages and what they load: gzipped files as tools.compile made them, and beside a page the policy that lets its own
-script run. Every browser takes gzip, so nothing else is kept.
+"""The pages and what they load: gzipped files as tools.compile made them, and beside a page the policy that lets its
+own script run. Every browser takes gzip, so nothing else is kept.
 """
 
 from binascii import hexlify
@@ -30,7 +30,7 @@ def _place(path):
             return None
     for kind in _TYPES.split("|"):
         kind, words = kind.split()
-        if path.endswith("." + kind) and "/." not in path:
+        if path.endswith("." + kind) and "/." not in path and "//" not in path:
             return path, words
     return None
 

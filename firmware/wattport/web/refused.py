@@ -8,6 +8,7 @@ class Refused(Exception):
     """
 
     def __init__(self, status, code, detail, **more):
+        super().__init__(code)  # without this, MicroPython gives `more` to Exception, which takes no names
         self.status = status
         self.answer = more
         more["error"] = code

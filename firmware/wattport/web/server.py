@@ -21,7 +21,8 @@ from micropython import const
 from wattport.modules import fetch
 from wattport.web.refused import Refused
 
-_CLIENTS = const(4)  # at a time; the chip has ten sockets for everything. Others wait until they are let in
+_CLIENTS = const(4)  # at a time; the chip has ten sockets for everything
+_WAITING = const(6)  # to be let in: browsers make six connections at once
 _REQUEST_MS = const(5000)  # from the connection to the last byte of the request
 _SILENT_MS = const(1000)  # so long may a client say nothing while others wait: browsers connect in advance
 _HANDLE_MS = const(40000)  # to find the answer
@@ -38,8 +39,9 @@ _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
 
-_HEAD_OF_ALL = ("HTTP/1.0 %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-                "X-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n%s%s%s\r\n")
+_HEAD_OF_ALL = ("HTTP/1.0 %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
+                "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+                "%s%s%s\r\n")
 _CACHE = "Cache-Control: "
 _POLICY = "Content-Security-Policy: "
 _JSON = "Content-Type: application/json\r\nContent-Length: %d\r\n"
@@ -160,9 +162,9 @@ class Client:
 
 class Server:
     """`run()` for ever. `web` finds the answers: `check(request)` gives what to ask it for, and how many bytes of body
-    to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text of
-    more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous function of the
-    Client, which writes for as long as it likes. Both may raise Refused.
+    to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text
+    of more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous function of
+    the Client, which writes for as long as it likes. Both may raise Refused.
 
     `status` counts requests that could be read, those refused (too many, too large, too slow, not allowed) and errors
     (malformed, broken off by the client, failures of ours).
@@ -184,15 +186,16 @@ class Server:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(socket.getaddrinfo("0.0.0.0", self._port)[0][-1])
-            listener.listen(_CLIENTS)
+            listener.listen(_WAITING)
             listener.setblocking(False)
             poller.register(listener, select.POLLIN)
             self._log("info", "web: dashboard on port %d" % self._port)
             while True:
                 # asyncio's own server ends for good, its port taken, when the heap is full once
                 await asyncio.sleep_ms(_ACCEPT_MS)
-                for _ in poller.ipoll(0):
-                    self._accept(listener)
+                for _ in range(_CLIENTS):
+                    for _ in poller.ipoll(0):
+                        self._accept(listener)
                 looks += 1
                 if looks >= _LOOK_EVERY:
                     looks = 0
@@ -312,7 +315,8 @@ class Server:
                 body = await client.readexactly(request.content_length)
                 unread = False
                 try:
-                    request.document = json.loads(body)
+                    body = body.decode()  # names are not looked at by json, nor does it miss what is missing at the end
+                    request.document = json.loads(body) if body.rstrip().endswith("}") else None
                 except ValueError:
                     request.document = None
                 del body

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""POST /api/token: a new bearer token, shown this once; kept is its hash. The old one is void. {"remove": true}: none."""
+"""POST /api/token: a new bearer token, shown this once; kept is its hash. The old one is void. {"remove": true}: no
+new one."""
 
 import hashlib
 import os
