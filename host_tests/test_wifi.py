@@ -124,8 +124,7 @@ def test_an_access_point_that_turns_devices_away_is_told(tmp_path, air):
 def test_a_driver_that_finds_nothing_any_more_is_started_anew(tmp_path, air):
     air.set(HOME, SHED, stuck=True)
     with dongle_in(tmp_path, air, BOTH) as firmware:
-        # six attempts of 10 s, as the driver goes on telling of the last failure, with pauses of 5 and 10 s
-        eventually(lambda: connections(firmware), "a connection", 110)
+        wait_for_connections(firmware, 1)  # after five attempts, two of them and then a pause
 
 
 def test_the_broker_is_looked_for_only_when_there_is_a_connection_and_again_after_it_was_gone(tmp_path, air):

@@ -29,7 +29,7 @@ _SCAN_MS = 300
 _IDLE, _CONNECTING, _GOT_IP = 1000, 1001, 1010
 _BEACON_TIMEOUT, _NO_AP, _WRONG_PASSWORD, _ASSOC_FAIL, _CONNECTION_FAIL = 200, 201, 202, 203, 205
 _NO_SECURITY = 210
-_LEFT, _HANDSHAKE = 8, 15
+_LEFT, _HANDSHAKE, _STUCK = 8, 15, 39
 
 _air = {}
 _read = None
@@ -121,7 +121,9 @@ class Station:
 
     def _refusal(self, network):
         """The code with which the access point and the driver part, or 0."""
-        if network is None or air().get("stuck") and not self._restarted:
+        if air().get("stuck") and not self._restarted:
+            return _STUCK
+        if network is None:
             return _NO_AP
         password = network.get("password", "")
         if password and not self._goal[1]:

@@ -30,7 +30,7 @@ _SAME_MS = const(10000)  # the same failure again is one after so long; before, 
 _QUICK_MS = const(8000)
 _FIRST_PAUSE_MS = const(5000)
 _LONGEST_PAUSE_MS = const(60000)
-_DRIVER_TIRES = const(6)
+_DRIVER_TIRES = const(5)
 _LISTED = const(20)
 
 
