@@ -54,8 +54,8 @@ class Meter:
         while not self._over.wait(0.5):
             try:
                 self._wire.send(self._meter.next()[0])
-            except OSError:  # the firmware starts again
-                self._wire.hang_up()
+            except OSError:  # the firmware starts again, or the test is over
+                self._wire.unplug()
 
     def __enter__(self):
         self._thread.start()
@@ -97,7 +97,7 @@ class Page:
         """Wait for a step; it has the focus on its heading, and nothing of it is wider than the screen."""
         self.page.wait_for_selector("#step-%s:not([hidden])" % name)
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        self.page.wait_for_function("document.activeElement.id == 'h-%s'" % name)
+        self.page.wait_for_function("id => document.activeElement.id === id", arg="h-" + name)
 
     def says(self, selector, text, *values):
         """Wait until an element shows a text, in this page's language."""
@@ -183,8 +183,8 @@ def name_broker(page, broker):
 @pytest.mark.parametrize("language, size", [("en-GB", "phone"), ("nl-NL", "phone"), ("en-GB", "desktop"),
                                             ("nl-NL", "desktop")])
 def test_the_first_set_up_from_the_probe_address_to_the_first_reading(tmp_path, browser, language, size):
-    broker = Mosquitto(tmp_path, users={"p1": "stroom op"})
-    with House(tmp_path, networks=[WIFI, *NEIGHBOURS]) as house, \
+    with Mosquitto(tmp_path, users={"p1": "stroom op"}) as broker, \
+            House(tmp_path, networks=[WIFI, *NEIGHBOURS]) as house, \
             Meter(house.wire, "kamstrup", key=bytes.fromhex(KEY), auth_key=bytes.fromhex(AUTH)), \
             Page(browser, language, size, house.firmware.log) as page:
         page.page.goto("http://%s:%d/generate_204" % (PROBE, house.port))
@@ -224,11 +224,10 @@ def test_the_first_set_up_from_the_probe_address_to_the_first_reading(tmp_path, 
         page.page.wait_for_selector("#open:not([hidden])")
         assert house.firmware.starts == 2
         page.page.click("#open")
-        page.page.wait_for_function("/[0-9]/.test(document.getElementById('power').textContent)")
+        page.page.wait_for_function("() => /[0-9]/.test(document.getElementById('power').textContent)")
         page.shot("reading")
         check_what_is_kept(tmp_path / "state" / "settings.json", broker)
         assert page.page.evaluate("fetch('/api/status').then(answer => answer.json())")["setup"] is False
-    broker.stop()
 
 
 def check_what_is_kept(file, broker):

@@ -118,14 +118,16 @@ const MAKERS = {AID: "Aidon", ADN: "Aidon", APA: "Apator", AUX: "Sanxing", DZG: 
   KFM: "Kaifa", KMP: "Kamstrup", LGF: "Landis+Gyr", LGZ: "Landis+Gyr", LUX: "Smarty", SAC: "Sagemcom", SAG: "Sagemcom",
   SIE: "Siemens", XMX: "Landis+Gyr"};
 
-function maker(model) {
-  model = model || "";
+function maker(meter) {
+  const model = meter.model || "";
   if (/^68[4-6]\d{4}/.test(model)) return "Kamstrup";
-  return MAKERS[model.slice(0, 3).toUpperCase()] || "";
+  if (/^MA\d{3}/.test(model)) return "Kaifa";
+  if (/^6[45]\d\d$/.test(model)) return "Aidon";
+  return MAKERS[(meter.maker || "").toUpperCase()] || MAKERS[model.slice(0, 3).toUpperCase()] || "";
 }
 
 function meterName(meter) {
-  const who = maker(meter.model);
+  const who = maker(meter);
   if (who) return who;
   return meter.model || t("Your meter");
 }

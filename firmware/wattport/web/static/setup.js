@@ -263,10 +263,10 @@ function drawMeter(gone) {
     say = [make("strong", {}, "✓ " + meterName(meter) + (power ? ", " + power : "")),
       power ? t("The meter is read. Switch something on, and the figure follows.") : t("The meter is read.")];
   } else if (meter.state === "undecoded" && errors.no_key) {
-    say = [make("strong", {}, t("A meter is there")), t("It encrypts what it sends: the next step asks for its key.")];
+    say = [make("strong", {}, maker(meter) ? t("A meter by {0}", maker(meter)) : t("A meter is there")), t("It encrypts what it sends: the next step asks for its key.")];
     kind = "good";
   } else if (meter.state === "undecoded" && errors.wrong_key) {
-    say = [make("strong", {}, t("A meter is there")), t("The key that is set does not fit: the next step asks for it again.")];
+    say = [make("strong", {}, maker(meter) ? t("A meter by {0}", maker(meter)) : t("A meter is there")), t("The key that is set does not fit: the next step asks for it again.")];
   } else if (meter.state === "undecoded" && meter.line_found) {
     say = [make("strong", {}, t("A meter is there, but it cannot be read yet"))];
     if (errors.unsupported) help = [t("Its telegrams have a form that the dongle does not know. Finish the set-up, then send the diagnostic file of the settings page to the project.")];
