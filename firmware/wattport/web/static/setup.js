@@ -271,7 +271,7 @@ function drawMeter(gone) {
     say = [make("strong", {}, t("A meter is there, but it cannot be read yet"))];
     if (errors.unsupported) help = [t("Its telegrams have a form that the dongle does not know. Finish the set-up, then send the diagnostic file of the settings page to the project.")];
     else help = [t("Telegrams arrive damaged. Push the plug in until it clicks, use a short cable, and keep it away from mains cables."),
-      t("An optical head must sit straight on its magnet.")];
+      t("An optical head must sit straight on its magnet, its eye on the meter’s.")];
   } else if (meter.state === "undecoded" || meter.bytes) {
     say = [t("Something is on the wire. The dongle finds out how the meter speaks: this takes up to two minutes.")];
   } else {
@@ -279,7 +279,7 @@ function drawMeter(gone) {
     help = [t("Is the plug in the meter’s customer port (P1, HAN, H1 or M-Bus) and pushed in until it clicks?"),
       t("In many countries the grid company has to switch the port on first: Belgium, Lithuania, Norway, Sweden, Denmark, Austria. Mostly its web portal does it."),
       t("Some meters send only every 10 seconds, and the dongle tries several speeds: give it two minutes."),
-      t("Germany: an optical head must sit straight on its magnet, its eye on the meter’s."),
+      t("An optical head must sit straight on its magnet, its eye on the meter’s."),
       t("You can go on and look after the meter later.")];
   }
   const text = say.map(part => part.textContent || part).join("|") + kind;
@@ -438,7 +438,7 @@ function drawBrokers(brokers) {
 async function submitMqtt() {
   if (mqttDone() || mqttKept()) return move(1);
   const wish = mqttTyped();
-  fieldError($("host"), wish.host ? "" : t("Type the address of the broker, or skip this step."));
+  fieldError($("host"), wish.host ? "" : t("Type the address of the broker."));
   fieldError($("port"), wish.port >= 1 && wish.port <= 65535 && wish.port % 1 === 0 ? "" : t("A whole number from {0} to {1}", 1, 65535));
   fieldError($("ca"), !wish.tls || /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----/.test(wish.ca) ? "" : t("TLS needs the certificate, from BEGIN to END."));
   const wrong = document.querySelector("#step-mqtt [aria-invalid=true]");
