@@ -7,7 +7,7 @@ import json
 from host_tests.brokers import eventually, free_port
 from host_tests.firmware import Firmware
 
-PATIENCE = 20  # seconds for one answer of a machine that is busy with other tests
+PATIENCE = 60  # seconds for one answer of a machine that is busy with other tests
 
 
 class Owner:

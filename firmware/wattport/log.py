@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Log lines on the console: uptime, level, text. `limited` keeps a repeating trouble to one line a minute."""
+"""Log lines on the console: uptime, level, text; the last few stay in `lines`, for the diagnostics. `limited` keeps a
+repeating trouble to one line a minute."""
 
 import time
 
@@ -7,6 +8,8 @@ from micropython import const
 
 _EVERY_MS = const(60000)
 _MOST_KINDS = const(32)
+_KEPT = const(8)
+_LONGEST = const(100)
 
 
 class Log:
@@ -14,6 +17,7 @@ class Log:
         self._write = write
         self._start = time.ticks_ms()
         self._seconds = 0
+        self.lines = []
         self._kinds = {}  # kind → [when it was last told, how often it was held back since]
 
     def uptime_s(self):
@@ -24,7 +28,11 @@ class Log:
         return self._seconds
 
     def __call__(self, level, text):
-        self._write("%8d %-7s %s" % (self.uptime_s(), level, text))
+        text = "%8d %-7s %s" % (self.uptime_s(), level, text)
+        self._write(text)
+        self.lines.append(text[:_LONGEST])
+        if len(self.lines) > _KEPT:
+            self.lines.pop(0)
 
     def limited(self, kind, level, text):
         """At most one line a minute of each kind; the next one says how many were held back."""

@@ -41,7 +41,7 @@ class Meter:
 
     key, auth_key: 16 bytes or None. zone: POSIX text. protocol: "auto", or the one on the line, "P1", "HDLC",
     "encrypted", "M-Bus", "SML" or "TIC"; or a list of protocol objects. profile: a household's own layout, as
-    `decode.profile` takes it. `on_frame(bytes)`, if given, hears every whole frame as it came.
+    `decode.profile` takes it. `on_frame(bytes)`, if given, hears every whole frame as it came; it may be changed.
     With `obis` a Reading's "obis" holds every code: {"1-0:1.8.1": [integer, scale, "unit"]}.
     `protocol` tells the last whole frame's; `answer` is what its meter waits for, to be sent and emptied by who holds
     the line.
@@ -52,7 +52,7 @@ class Meter:
         from wattport import posixzone
         self._on_reading = on_reading
         self._on_error = on_error
-        self._on_frame = on_frame
+        self.on_frame = on_frame
         self._key, self._auth_key = key, auth_key
         self._zone = posixzone.parse(zone or posixzone.CENTRAL_EUROPE)
         forget("wattport.posixzone")
@@ -151,8 +151,8 @@ class Meter:
             self._tell(MeterError("truncated", "the last parts of a telegram are missing"), lost, 0, len(lost))
 
     def _frame(self, protocol, buf, start, end):
-        if self._on_frame:
-            self._on_frame(bytes(memoryview(buf)[start:end]))
+        if self.on_frame:
+            self.on_frame(bytes(memoryview(buf)[start:end]))
         if self._framer.garbage != self._garbage:
             self._garbage = self._framer.garbage
             self._drop()

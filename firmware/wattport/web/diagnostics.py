@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""GET /api/diagnostics: one JSON document to attach to a question, sent in pieces:
+
+{"wattport", "made", "board", "micropython", "device", "health", "settings", "heap", "log": [...], "failing": [{"error",
+"detail", "age_s", "size", "frame"}], "frames": [{"size", "frame"}]}
+
+`failing`: the last frames that were errors; `frames`: the next two that the meter sends, in hexadecimal digits. Secrets
+are left out; names of networks, hosts and users, and the numbers of meters are replaced by zeros (`wattport.redact`),
+so checksums in the frames fit no more: what they said stands in `error`.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from binascii import hexlify
+
+import board
+from micropython import const
+
+from wattport.modules import forget
+
+_WAIT_MS = const(30000)  # most meters send every 1 to 10 s
+_LOOK_MS = const(250)
+_WANTED = const(2)
+_MOST = const(1024)  # bytes of a frame
+_PIECE = const(128)
+_HEADERS = ("Content-Type: application/json\r\n"
+            "Content-Disposition: attachment; filename=\"wattport-diagnostics.json\"\r\n")
+# settings that tell whose dongle it is
+_OWN = ("wifi.ssid wifi.ssid2 wifi.hostname wifi.address wifi.gateway wifi.dns mqtt.host mqtt.user mqtt.base "
+        "mqtt.client_id mqtt.ca meter.glow_host meter.glow_user meter.glow_topic web.name")
+
+
+def _settings():
+    """(settings without what is secret or somebody's, texts that are to be wiped out everywhere)."""
+    from wattport import settings
+    forget("wattport.settings")
+    document = settings.different(settings.load(settings.PATH, []))
+    texts = []
+    for name in (settings.SECRETS + " " + _OWN).split():
+        group, _, key = name.partition(".")
+        value = document.get(group, {}).get(key)
+        if value:
+            if 1 < len(value) < 100:
+                texts.append(value)
+            document[group][key] = None
+    return document, texts
+
+
+def _heap():
+    told = {"free": gc.mem_free(), "used": gc.mem_alloc()}
+    try:
+        import esp32
+        told["idf"] = esp32.idf_heap_info(esp32.HEAP_DATA)  # (total, free, largest block, least free ever) of each
+    except ImportError:
+        pass
+    return told
+
+
+class _Bundle:
+    def __init__(self, web):
+        self._app = web.app
+        self._web = web
+
+    def _clean(self, value):
+        """The same with every text in it cleaned."""
+        if isinstance(value, str):
+            for text in self._texts:
+                value = value.replace(text, "***")
+            buf = bytearray(value.encode())
+            self._redact.known(buf, self._numbers)
+            self._redact.numbers(buf)
+            return str(buf, "utf-8")
+        if isinstance(value, dict):
+            return {name: self._clean(value[name]) for name in value}
+        if isinstance(value, (list, tuple)):
+            return [self._clean(one) for one in value]
+        return value
+
+    async def _put(self, name, value):
+        await self._client.awrite((', "%s": %s' % (name, json.dumps(value))).encode())
+        await asyncio.sleep(0)
+
+    async def send(self, client):
+        self._client = client
+        app = self._app
+        document, self._texts = _settings()
+        from wattport import redact
+        forget("wattport.redact")
+        self._redact = redact
+        newest = self._web.newest or {}
+        self._numbers = [app.device_id]
+        for one in [newest] + list(newest.get("devices", {}).values()):
+            self._numbers += [one[name] for name in ("meter_id", "id", "message") if one.get(name)]
+        await client.awrite(b'{"wattport": 1')
+        await self._put("made", app.wall.utc())
+        await self._put("board", board.NAME)
+        await self._put("micropython", [sys.version, str(sys.implementation)])
+        await self._put("health", self._clean(self._web.report()))
+        await self._put("settings", document)
+        del document
+        await self._put("heap", _heap())
+        await self._put("log", self._clean(app.log.lines))
+        await client.awrite(b', "failing": [')
+        comma = b""
+        now = app.log.uptime_s()
+        for kind, detail, size, at, frame in app.kept.frames() if app.kept else ():
+            told = {"error": kind, "detail": self._clean(detail), "age_s": now - at, "size": size}
+            await client.awrite(comma + json.dumps(told).encode()[:-1])
+            await self._frame(frame)
+            comma = b", "
+        await client.awrite(b'], "frames": [')
+        await self._listen()
+        await client.awrite(b"]}")
+
+    async def _frame(self, frame):
+        """The last member of an object: a frame, a bytearray that is ours."""
+        self._redact.known(frame, self._numbers)
+        for step in self._redact.STEPS:
+            await asyncio.sleep(0)
+            step(frame)
+        await self._client.awrite(b', "frame": "')
+        for at in range(0, len(frame), _PIECE):
+            await self._client.awrite(hexlify(frame[at:at + _PIECE]))
+        await self._client.awrite(b'"}')
+
+    async def _listen(self):
+        """The next frames that come in, or as many of them as come in time."""
+        meter = self._app.meter
+        if meter is self._app.line:  # nothing that has frames
+            return
+        found, before = [], meter.on_frame
+
+        def heard(frame):
+            if len(found) < _WANTED:
+                found.append((len(frame), bytearray(frame[:_MOST])))
+            if before:
+                before(frame)
+        meter.on_frame = heard
+        try:
+            began = time.ticks_ms()
+            sent = 0
+            while sent < _WANTED:
+                if len(found) > sent:
+                    await self._client.awrite(b", " if sent else b"")
+                    await self._client.awrite(('{"size": %d' % found[sent][0]).encode())
+                    await self._frame(found[sent][1])
+                    sent += 1
+                elif time.ticks_diff(time.ticks_ms(), began) >= _WAIT_MS:
+                    break
+                else:
+                    await self._client.flush()
+                    self._client.send()  # it is we who are slow
+                    await asyncio.sleep_ms(_LOOK_MS)
+        finally:
+            meter.on_frame = before
+
+
+def get(web, request):
+    return _Bundle(web).send, 200, _HEADERS
