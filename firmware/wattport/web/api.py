@@ -6,8 +6,10 @@ A module has `get(web, request)` or `post(web, request)`, plain or async, and ke
 a dict, or (body, status), or (body, status, text of more headers). To refuse, it raises Refused.
 """
 
-from wattport.modules import fetch
+from wattport.modules import fetch, forget, load
 from wattport.web.server import Server
+
+_ROOM = "wattport.web."
 
 
 class Web:
@@ -26,6 +28,7 @@ class Web:
         self.listeners = []
         self.sessions = []
         self.tries = 0, 0
+        self._used = []  # modules, once for each who uses them
         server = Server(self, settings["port"], app.log)
         self.status = server.status
         self.run = server.run
@@ -38,10 +41,18 @@ class Web:
 
     def check(self, request):
         """(name of the module that answers, most bytes of body), or Refused."""
-        return fetch("wattport.web.gate", "check")(self, request)
+        found = fetch("wattport.web.gate", "check")(self, request)
+        self._used.append(found[0])
+        return found
 
     async def answer(self, request, module):
-        answer = fetch("wattport.web." + module, "post" if request.method == "POST" else "get")(self, request)
+        answer = load(_ROOM + module, "post" if request.method == "POST" else "get")(self, request)
         if not isinstance(answer, (dict, tuple)):
             answer = await answer
         return answer
+
+    def done(self, module):
+        """The last one who needed it forgets it: two who ask for a page at once share the code."""
+        self._used.remove(module)
+        if module not in self._used:
+            forget(_ROOM + module)

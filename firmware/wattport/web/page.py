@@ -14,7 +14,7 @@ _FOLDER = __file__.rpartition("/")[0] + "/static"
 _PAGES = "/ index|/wall index|/setup setup|/settings settings"
 _TYPES = "js text/javascript|json application/json|svg image/svg+xml"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_./"
-_PIECE = const(1000)
+_PIECE = const(512)
 _HEADERS = ("Content-Type: %s; charset=utf-8\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\nCache-Control: %s\r\n"
             "ETag: %s\r\n")
 

@@ -34,14 +34,13 @@ _HEADERS = const(24)
 _HEAD = const(2048)  # bytes of all headers
 _PIECE = const(512)  # read at a time
 _PIECES = const(8)
-_OUT = const(1024)  # collected before it is sent: head and body of a small answer go together
+_OUT = const(512)  # collected before it is sent: head and body of a small answer go together
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
 
-_HEAD_OF_ALL = ("HTTP/1.0 %s\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
-                "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n"
-                "%s%s%s\r\n")
+_HEAD_OF_ALL = (b"\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+                b"X-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n")
 _CACHE = "Cache-Control: "
 _POLICY = "Content-Security-Policy: "
 _JSON = "Content-Type: application/json\r\nContent-Length: %d\r\n"
@@ -69,13 +68,14 @@ class Client:
         self.heard = False  # it has said anything at all
         self.answers = False  # its request is read
         self.late = False  # and was cut off
-        self.wake = asyncio.Event()
-        self.beat = 0  # when an endless answer is to say something next
+        self.wake = None  # an Event, of an endless answer
+        self.beat = 0  # when that is to say something next
         self._stream = asyncio.StreamReader(sock)
         self._in = b""
         self._at = 0
         self._lines = 0
         self._room = _LINE
+        self.what = None
         self._out = bytearray()
 
     # ---- in
@@ -132,6 +132,8 @@ class Client:
         self.ends = _after(_WHOLE_MS)
 
     async def awrite(self, data):
+        if isinstance(data, str):
+            data = data.encode()
         if len(self._out) + len(data) > _OUT:
             await self.flush()
         if len(data) < _OUT:
@@ -163,8 +165,8 @@ class Client:
 class Server:
     """`run()` for ever. `web` finds the answers: `check(request)` gives what to ask it for, and how many bytes of body
     to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text
-    of more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous function of
-    the Client, which writes for as long as it likes. Both may raise Refused.
+    of more headers). A body is a dict (sent as JSON), a text or bytes, something to iterate over, or an asynchronous
+    function of the Client, which writes for as long as it likes. Both may raise Refused. `done(what)` follows.
 
     `status` counts requests that could be read, those refused (too many, too large, too slow, not allowed) and errors
     (malformed, broken off by the client, failures of ours).
@@ -278,10 +280,12 @@ class Server:
                 self.status["refused"] += 1  # it never reads
         except Exception as error:
             # browsers connect in advance and say nothing, and whoever only listens may leave at any time
-            if client.heard and client.expires is not None or not isinstance(error, (OSError, EOFError)):
+            if client.heard and not client.wake or not isinstance(error, (OSError, EOFError)):
                 self._failed(error)
         if client in self._clients:
             self._clients.remove(client)
+        if client.what:
+            self._web.done(client.what)
         if client.late and not client.answers:
             self.status["refused"] += 1
             try:
@@ -296,24 +300,52 @@ class Server:
 
     async def _answer(self, client, address):
         """Read a request, answer it. True when the client may be sending still what nobody reads."""
+        request, body, status, headers = await self._ask(client, address)
+        unread = not client.answers and (request is None or request.content_length > 0)
+        only_head = request is not None and request.method == "HEAD"
+        del request  # what goes out may take its time, and memory that others need
+        client.send()
+        await client.awrite("HTTP/1.0 " + (
+            "200 OK" if status == 200 else fetch("wattport.web.reasons", "head")(status, body)))
+        await client.awrite(_HEAD_OF_ALL)
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            headers += _JSON % len(body)
+        if _CACHE not in headers:
+            await client.awrite(_CACHE + "no-store\r\n")
+        if _POLICY not in headers:
+            await client.awrite(_POLICY + "default-src 'none'; frame-ancestors 'none'\r\n")
+        headers = await client.awrite(headers + "\r\n")
+        if only_head:
+            pass
+        elif callable(body):
+            client.wake = asyncio.Event()
+            await body(client)
+        elif isinstance(body, bytes):
+            await client.awrite(body)
+        else:
+            for piece in body:
+                await client.awrite(piece)
+        await client.flush()
+        return unread
+
+    async def _ask(self, client, address):
+        """(request or None, body, status, headers)"""
         request = None
-        unread = True
         try:
             try:
                 request = await microdot.Request.create(None, client, client, address)
-                unread = request.content_length > 0  # no request: an empty line
+                request.document = {}  # no request: an empty line
             except (OSError, EOFError, MemoryError, Refused):
                 raise
             except Exception:
                 raise Refused(400, "bad_request", "This is no HTTP request.")
             self.status["requests"] += 1
-            what, most = self._web.check(request)
+            client.what, most = self._web.check(request)
             if request.content_length > most:
                 raise Refused(413, "too_large", "The body is too long.")
-            request.document = {}
-            if unread and most:
+            if request.content_length:
                 body = await client.readexactly(request.content_length)
-                unread = False
                 try:
                     body = body.decode()  # names are not looked at by json, nor does it miss what is missing at the end
                     request.document = json.loads(body) if body.rstrip().endswith("}") else None
@@ -323,43 +355,22 @@ class Server:
                 if not isinstance(request.document, dict):
                     raise Refused(400, "bad_request", "The body is no JSON object.")
             client.handle()
-            answer = await self._web.answer(request, what)
+            answer = await self._web.answer(request, client.what)
+            if not isinstance(answer, tuple):
+                answer = answer, 200
+            return request, answer[0], answer[1], answer[2] if len(answer) > 2 else ""
         except Refused as refused:
-            answer = refused.answer, refused.status
-            if refused.status not in (302, 404):
-                self.status["errors" if refused.status == 400 else "refused"] += 1
+            status, answer = refused.status, refused.answer
+            if status not in (302, 404):
+                self.status["errors" if status == 400 else "refused"] += 1
         except MemoryError as error:
             self._failed(error)
-            answer = {"error": "busy", "detail": "The dongle's memory is full at the moment."}, 503
+            status, answer = 503, {"error": "busy", "detail": "The dongle's memory is full at the moment."}
         except Exception as error:
             if not client.answers and isinstance(error, (OSError, EOFError)):
                 raise
             self._failed(error)
             self._log.limited("web", "error", "web: %s %s: %s" % (  # what the error says could be a secret
                 request and request.method, request and request.path, type(error).__name__))
-            answer = {"error": "failed", "detail": "The dongle could not do that."}, 500
-        client.handle()
-        client.send()
-        only_head = request is not None and request.method == "HEAD"
-        del request  # an endless answer does not need it
-        await self._send(client, only_head, *answer if isinstance(answer, tuple) else (answer,))
-        return unread
-
-    async def _send(self, client, only_head, body, status=200, headers=""):
-        head = "200 OK"
-        if status != 200:
-            head = fetch("wattport.web.reasons", "head")(status, body)
-        if isinstance(body, dict):
-            body = json.dumps(body).encode()
-            headers += _JSON % len(body)
-        await client.awrite((_HEAD_OF_ALL % (
-            head, headers, "" if _CACHE in headers else _CACHE + "no-store\r\n",
-            "" if _POLICY in headers else _POLICY + "default-src 'none'; frame-ancestors 'none'\r\n")).encode())
-        if only_head:
-            pass
-        elif callable(body):
-            await body(client)
-        else:
-            for piece in (body,) if isinstance(body, bytes) else body:
-                await client.awrite(piece)
-        await client.flush()
+            status, answer = 500, {"error": "failed", "detail": "The dongle could not do that."}
+        return request, answer, status, ""
