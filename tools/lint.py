@@ -21,7 +21,7 @@ from tools.shorten import is_private
 LICENCE = "# SPDX-License-Identifier: MIT"
 # rooms below firmware/wattport that are the same source on every platform, and so cannot import what is not
 CORE = ("frame/", "crypto/", "decode/", "history/", "tariff/", "reading.py", "errors.py", "plausible.py", "clock.py",
-        "civil.py", "wall.py", "today.py", "midnight.py", "hour.py")
+        "civil.py", "wall.py", "adjust.py", "today.py", "midnight.py", "hour.py")
 PLATFORM = {"machine", "network", "esp32"}
 ABSENT = {"typing", "__future__"}  # not on MicroPython
 

@@ -60,6 +60,7 @@ class App:
         self.access = None
         self.visited = time.ticks_ms()  # when the portal's page was asked for last, or anything of it
         self.tried, self.trials = {}, {}
+        self.kept = None  # the last frames that were errors, for the diagnostics
         self._restart_s = 0
         self._publisher = None
         if document["mqtt"]["host"] and not self.portal:
@@ -98,7 +99,7 @@ class App:
         if served["port"] and not self.portal:
             from wattport.hour import Hour
             self.hour = Hour()
-            self.today = fetch("wattport.midnight", "restore")(zone)
+            self.today = fetch("wattport.midnight", "load")(zone)
         self.web = None
 
     def connected(self):
@@ -176,6 +177,12 @@ class App:
         advice = _ADVICE.get(error.kind)
         self.log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
             len(frame), error.kind, error.detail, "; " + advice if advice else ""))
+        if self.web:
+            try:
+                self.kept = self.kept or fetch("wattport.kept", "Kept")()
+                self.kept.take(error, frame, self.log.uptime_s())
+            except MemoryError:  # the meter goes on without
+                pass
 
     def _report(self):
         report = self._health.report()
@@ -210,7 +217,7 @@ class App:
         plan = []
         while True:
             connected, state = self.wifi.connected, self.wall.state
-            left_s = await fetch("wattport.net.sync", "turn")(self.wall, self._servers, connected, plan, self.log)
+            left_s = await fetch("wattport.net.sync", "run")(self.wall, self._servers, connected, plan, self.log)
             while left_s > 0 and connected == self.wifi.connected and state == self.wall.state:
                 left_s -= 1
                 await asyncio.sleep_ms(1000)

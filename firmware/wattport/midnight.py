@@ -15,7 +15,7 @@ _CLOSE_S = const(4000)  # some meters tell their registers once an hour: what li
 _SAVE_S = const(900)  # two meters that take turns on a line must not wear the flash out
 
 
-def restore(zone, path="today.txt"):
+def load(zone, path="today.txt"):
     """Today, as it was kept."""
     try:
         with open(path) as file:
@@ -24,7 +24,7 @@ def restore(zone, path="today.txt"):
         return Today(zone, "")
 
 
-def take(today, values, name, utc, uptime_s):
+def update(today, values, name, utc, uptime_s):
     """As Today.take, which looks at what needs no more than a look."""
     if utc is not None and (today.end is None or not today.start <= utc < today.end):
         _turn(today, utc, uptime_s, values, name)
@@ -95,7 +95,7 @@ def _know(today, started, values, name):
     today.since, today.first, today.name, today.dirty = since, first, own or None, False
 
 
-def report(today, utc):
+def get(today, utc):
     """{"import_wh", "export_wh": energy or None, "since": UTC or None without a clock}."""
     known = today.end is None or utc is not None and utc < today.end
     made = {}

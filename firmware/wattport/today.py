@@ -39,4 +39,4 @@ class Today:
         if plain:
             self.seen = uptime_s
             return None
-        return fetch("wattport.midnight", "take")(self, values, name, utc, uptime_s)
+        return fetch("wattport.midnight", "update")(self, values, name, utc, uptime_s)

@@ -25,7 +25,7 @@ def _set_own(utc):
         machine.RTC().datetime((fields[0], fields[1], fields[2], fields[6], fields[3], fields[4], fields[5], 0))
 
 
-async def turn(wall, servers, connected, plan, log):
+async def run(wall, servers, connected, plan, log):
     """Do what is due; the seconds until the next time. servers: hosts, separated by commas, or "".
 
     plan: a list, empty at first, that this keeps: when to ask next, in seconds since the start; how long to wait when

@@ -2,7 +2,7 @@
 """GET /api/hour: the last hour of net power and today's energy, in pieces: as one text it would be 3 KB of heap.
 
 {"step_s": 10, "end": UTC at the end of the last step or null, "power_w": [...], and before it "today" as
-`midnight.report` gives it and "tariff" as in the settings, or null}
+`midnight.get` gives it and "tariff" as in the settings, or null}
 """
 
 import json
@@ -20,7 +20,7 @@ def _pieces(app, tariff):
     app.hour.look(now)
     end = utc - app.hour.age_ms(now) // 1000 if utc is not None else None
     yield ('{"step_s": 10, "end": %s, "today": %s, "tariff": %s, "power_w": [' % (
-        json.dumps(end), json.dumps(fetch("wattport.midnight", "report")(app.today, utc)), json.dumps(tariff))).encode()
+        json.dumps(end), json.dumps(fetch("wattport.midnight", "get")(app.today, utc)), json.dumps(tariff))).encode()
     piece = []
     comma = ""
     for mean in app.hour.means():
