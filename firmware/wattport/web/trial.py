@@ -22,15 +22,13 @@ _RIGHT = "the key is right"
 
 def _merged(group, part):
     """The settings, whole, with a part of a group changed, checked; a secret that is null is the one that is kept."""
-    settings = __import__("wattport.settings", None, None, ("*",))
+    from wattport import settings
+    forget("wattport.settings")
     try:
-        whole = settings.load(settings.PATH, [])
-        return settings.merge(whole, {group: part})[group]
+        return settings.merge(settings.load(settings.PATH, []), {group: part})[group]
     except settings.SettingsError as error:
         name, _, detail = str(error).partition(": ")
         raise Refused(422, "setting", detail, setting=name)
-    finally:
-        forget("wattport.settings")
 
 
 def _counts(app):
