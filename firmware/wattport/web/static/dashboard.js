@@ -104,7 +104,7 @@ function showHealth() {
   rows.push([t("Meter"), [words, health.meter === "ok" ? "words" : "words bad", model ? String(model) : ""]]);
   if (health.telegram_age_s !== null && health.telegram_age_s !== undefined)
     rows.push([t("Last telegram"), t("{0} ago", span(heardAt ? Math.min(health.telegram_age_s + since, silence()) : health.telegram_age_s + since))]);
-  rows.push([t("Telegrams read"), number(health.telegrams)], [t("Telegrams with errors"), [errors.join("\n") || t("none"), "words"]]);
+  rows.push([t("Telegrams read"), number(health.telegrams)], [t("Telegrams with errors"), [errors.join("\n") || t("no errors"), "words"]]);
   if (health.key) rows.push([t("Key"), [capital(t(health.key)), "words"]]);
   if (health.rssi !== null && health.rssi !== undefined) rows.push([t("Wi-Fi"), [capital(signal(health.rssi)), "", sign(health.rssi) + number(Math.abs(health.rssi)) + NBSP + "dBm"]]);
   if (health.tasks && health.tasks.mqtt) {
