@@ -7,10 +7,11 @@ import socket
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from host_tests.brokers import eventually, free_port
+from host_tests.brokers import Authority, BadBroker, eventually, free_port
 from host_tests.firmware import Firmware, Wire
 from host_tests.test_web import House
 from tools import meters
@@ -159,6 +160,118 @@ def test_random_packets_never_become_a_time_nor_a_crash(tmp_path):
             assert found == ["no answer", False, False]
 
 
+# ---- when to ask whom
+
+CHIP = """
+calls = []
+
+class RTC:
+    def datetime(self, fields):
+        calls.append(fields)
+"""
+
+PLAN = """
+import asyncio, json, sys
+import machine
+from wattport import posixzone
+from wattport.net import sync
+from wattport.wall import Wall
+
+class Log:
+    now = 0
+    lines = []
+
+    def uptime_s(self):
+        return self.now
+
+    def __call__(self, level, text):
+        self.lines.append(text)
+
+    def limited(self, kind, level, text):
+        self.lines.append(text)
+
+log = Log()
+plan = []
+wall = Wall(posixzone.parse("UTC0"), "auto", True, log)
+for connected in json.loads(sys.argv[2]):
+    wait_s = asyncio.run(sync.run(wall, sys.argv[1], connected, plan, log))
+    print(json.dumps({"wait": wait_s, "servers": plan[2:], "state": wall.state, "utc": wall.utc(), "rtc": machine.calls,
+                      "lines": log.lines}))
+    machine.calls.clear()
+    log.lines.clear()
+    log.now += wait_s
+"""
+
+
+def planned(tmp_path, servers, connected):
+    """What each turn of `sync.run` on a chip left behind, each as soon as the one before wanted it."""
+    (tmp_path / "machine.py").write_text(CHIP)
+    (tmp_path / "plan.py").write_text(PLAN)
+    command, environment = micropython("micropython32", extra_path=[tmp_path])
+    done = subprocess.run([*command, str(tmp_path / "plan.py"), ", ".join(servers), json.dumps(connected)],
+                          env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_good_server_is_asked_once_an_hour_and_sets_the_chips_clock(tmp_path):
+    with Server(lambda request: [reply(request, time.time() + 50)]) as server:
+        turns = planned(tmp_path, [server.place], [True] * 3)
+        assert len(server.requests) == 3
+    for turn in turns:
+        assert 3600 <= turn["wait"] <= 3600 * 5 // 4 and turn["servers"] == [server.place]
+        assert turn["state"] == "ntp" and abs(turn["utc"] - time.time() - 50) < 30
+        year, month, day, weekday, hour, minute, second, part = turn["rtc"][0]
+        moment = datetime.fromtimestamp(turn["utc"], UTC)
+        assert weekday == moment.weekday() and part == 0
+        assert abs(datetime(year, month, day, hour, minute, second, tzinfo=UTC) - moment) <= timedelta(seconds=1)
+
+
+def test_behind_each_failure_the_wait_is_doubled_and_the_next_server_has_its_turn(tmp_path):
+    with Server(lambda request: [reply(request, first=0xE4)]) as one:
+        with Server(lambda request: [reply(request, stratum=16)]) as two:
+            turns = planned(tmp_path, [one.place, two.place], [True] * 12)
+            assert len(one.requests) == len(two.requests) == 6
+    expected = 16
+    for turn in turns:
+        assert expected <= turn["wait"] <= max(expected * 5 // 4, 3600 * 5 // 4)
+        assert "does not know the time" in turn["lines"][-1]
+        expected = min(expected * 2, 3600)
+    assert turns[0]["servers"] == [two.place, one.place]
+    assert turns[1]["servers"] == [one.place, two.place]
+
+
+def test_a_server_that_says_not_so_often_has_its_hour_and_one_that_refuses_is_never_asked_again(tmp_path):
+    with Server(lambda request: [reply(request, stratum=0, who=b"RATE")]) as server:
+        turns = planned(tmp_path, [server.place], [True] * 2)
+    assert all(turn["wait"] >= 3600 for turn in turns)
+    with Server(lambda request: [reply(request, stratum=0, who=b"DENY")]) as bad:
+        with Server(lambda request: [reply(request, time.time())]) as good:
+            turns = planned(tmp_path, [bad.place, good.place], [True] * 4)
+            assert len(bad.requests) == 1 and len(good.requests) == 3
+    with Server(lambda request: [reply(request, stratum=0, who=b"RSTR")]) as server:
+        turns = planned(tmp_path, [server.place], [True] * 2)
+        assert turns[0]["wait"] >= 86400 and len(server.requests) == 2
+
+
+def test_without_a_network_nobody_is_asked_and_as_soon_as_there_is_one_somebody_is(tmp_path):
+    with Server(lambda request: [reply(request, time.time())]) as server:
+        turns = planned(tmp_path, [server.place], [False, False, True])
+        assert len(server.requests) == 1
+    # the clock that the restart left running is there from the beginning
+    assert [turn["state"] for turn in turns] == ["system", "system", "ntp"]
+
+
+def test_a_time_that_is_far_off_is_asked_for_again_from_another_server(tmp_path):
+    with Server(lambda request: [reply(request, time.time() + 7200)]) as one:
+        with Server(lambda request: [reply(request, time.time() + 7200)]) as two:
+            turns = planned(tmp_path, [one.place, two.place], [True] * 2)
+            assert len(one.requests) == len(two.requests) == 1
+    assert [turn["state"] for turn in turns] == ["system", "ntp"]
+    assert turns[0]["wait"] <= 20
+    assert any("7200 s slow" in line or "7199 s slow" in line for line in turns[1]["lines"])
+
+
 # ---- the whole firmware
 
 
@@ -239,3 +352,17 @@ def test_the_clock_of_a_meter_that_was_never_set_is_not_taken(tmp_path):
         wire.send(meter.next()[0])
         eventually(lambda: house.health()["telegrams"] == 1, "the telegram")
         assert house.health()["utc"] is None
+
+
+def test_a_connection_with_tls_waits_for_the_time_as_no_certificate_is_good_before(tmp_path):
+    def deaf(connection):
+        while connection.recv(4096):
+            pass
+    meter = meters.make("dsmr5", seed=3, start=1_760_000_000)
+    with BadBroker(deaf) as broker, Wire() as wire:
+        mqtt = {"host": "127.0.0.1", "port": broker.port, "tls": True, "ca": Authority().pem}
+        with House(tmp_path, wire, time={"source": "meter"}, mqtt=mqtt) as house:
+            eventually(lambda: house.health()["uptime_s"] >= 4, "some seconds")
+            assert not broker.connections
+            wire.send(meter.next()[0])
+            eventually(lambda: broker.connections, "a connection")
