@@ -116,7 +116,7 @@ class Client:
             if not more:
                 raise EOFError
             at += more
-        return body
+        return bytes(body)
 
     # ---- out
 
@@ -347,13 +347,10 @@ class Server:
             if request.content_length:
                 body = await client.readexactly(request.content_length)
                 try:
-                    body = body.decode()  # names are not looked at by json, nor does it miss what is missing at the end
-                    request.document = json.loads(body) if body.rstrip().endswith("}") else None
+                    request.document = fetch("wattport.web.document", "parse")(body)
                 except ValueError:
-                    request.document = None
-                del body
-                if not isinstance(request.document, dict):
                     raise Refused(400, "bad_request", "The body is no JSON object.")
+                del body
             client.handle()
             answer = await self._web.answer(request, client.what)
             if not isinstance(answer, tuple):
