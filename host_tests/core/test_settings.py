@@ -5,7 +5,7 @@ import json
 import os
 
 from wattport import settings
-from wattport.settings import SettingsError, check, load, merge, save
+from wattport.settings import SettingsError, check, current, keep, load, merge, save
 
 FILE = "/tmp/wattport-test-settings.json"
 
@@ -265,10 +265,31 @@ def test_a_file_that_was_refused_is_kept_beside_the_new_one():
     for text in ("{\"wifi\": {\"ssid\": \"home\"}, \"newer\": {\"x\": 1}}", "wifi = home"):
         write(text)
         wrong = []
-        save(merge(load(FILE, wrong), {"mqtt": {"host": "broker"}}), FILE)
+        load(FILE, wrong)
+        keep(merge(current(FILE), {"mqtt": {"host": "broker"}}), FILE)
         assert len(wrong) == 1 and load(FILE)["mqtt"]["host"] == "broker"
         with open(FILE + ".wrong") as file:
             assert file.read() == text
+    clean()
+
+
+def test_a_mistake_that_was_there_before_stops_no_other_change():
+    write("{\"mqtt\": {\"port\": 0, \"host\": \"broker\", \"tls\": true}, \"web\": {\"password\": 12345}}")
+    made = merge(current(FILE), {"wifi": {"ssid": "home"}})
+    assert made["wifi"]["ssid"] == "home" and made["mqtt"]["port"] == 1883 and made["mqtt"]["host"] == "broker"
+    assert made["mqtt"]["tls"] is True and made["web"]["password"] == "12345"
+    assert refusal(merge, current(FILE), {"mqtt": {"user": "me"}}).startswith("mqtt.")
+    clean()
+
+
+def test_what_is_current_is_the_file_with_the_defaults():
+    clean()
+    assert current(FILE) == check({})
+    save({"mqtt": {"host": "broker"}, "meter": {"key": "00 " * 16}}, FILE)
+    assert current(FILE) == load(FILE) and current(FILE)["meter"]["key"] == "00" * 16
+    for text in ("[]", "wifi", "{\"wifi\": 5, \"newer\": {}}"):
+        write(text)
+        assert current(FILE) == check({}), text
     clean()
 
 

@@ -28,7 +28,7 @@ def _split():
     """(settings without secrets, the secrets), both only what differs from the defaults."""
     from wattport import settings
     forget("wattport.settings")
-    document = settings.different(settings.load(settings.PATH, []))
+    document = settings.different(settings.current())
     secrets = {}
     for name in settings.SECRETS.split():
         group, _, key = name.partition(".")

@@ -37,7 +37,7 @@ def _settings():
     """(settings without what is secret or somebody's, texts that are to be wiped out everywhere)."""
     from wattport import settings
     forget("wattport.settings")
-    document = settings.different(settings.load(settings.PATH, []))
+    document = settings.different(settings.current())
     texts = []
     for name in (settings.SECRETS + " " + _OWN).split():
         group, _, key = name.partition(".")

@@ -64,7 +64,7 @@ def _keep(document, secrets):
     from wattport import settings
     forget("wattport.settings")
     if secrets is None:
-        own = settings.load(settings.PATH, [])
+        own = settings.current()
         secrets = {}
         for name in settings.SECRETS.split():
             group, _, key = name.partition(".")
@@ -73,13 +73,13 @@ def _keep(document, secrets):
         del own
     _put(document, secrets)
     wrong = []
-    settings.check(document, wrong)
+    whole = settings.check(document, wrong)
     if wrong:
         name, _, detail = wrong[0].partition(": ")
         raise Refused(422, "setting", detail or name, setting=name if detail else "",
                       wrong=wrong)
     try:
-        settings.save(document)
+        settings.keep(whole)
     except OSError:
         raise Refused(500, "failed", "The settings could not be written; the old ones stay.")
 

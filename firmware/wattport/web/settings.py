@@ -28,7 +28,7 @@ def _pieces(document, secrets):
 def get(web, request):
     from wattport import settings
     forget("wattport.settings")
-    return _pieces(settings.load(settings.PATH, []), settings.SECRETS.split()), 200, _TYPE
+    return _pieces(settings.current(), settings.SECRETS.split()), 200, _TYPE
 
 
 def _take_tried(app, whole, part):
@@ -46,17 +46,18 @@ def _take_tried(app, whole, part):
                 given[key] = tried[key]
 
 
-def _saved(app, part, keep):
-    """Merge `part` into what is kept, and keep it if `keep`; the password as it stands then."""
+def _saved(app, part):
+    """Merge `part` into what is kept, and keep it; or give the password back that is to be hashed before."""
     from wattport import settings
     forget("wattport.settings")
     try:
-        whole = settings.load(settings.PATH, [])
+        whole = settings.current()
         _take_tried(app, whole, part)
         whole = settings.merge(whole, part)
-        if keep:
-            settings.save(whole)
-        return whole["web"]["password"]
+        password = whole["web"]["password"]
+        if password and not password.startswith("pbkdf2:"):
+            return password
+        settings.keep(whole)
     except settings.SettingsError as error:
         name, _, detail = str(error).partition(": ")
         raise Refused(422, "setting", detail or name, setting=name if detail else "")
@@ -65,14 +66,11 @@ def _saved(app, part, keep):
 
 
 async def post(web, request):
-    await keep(web.app, request.document)
-    return {"restart_s": 2}
-
-
-async def keep(app, part):
-    """Check, save, and restart. A password in the clear is hashed before; nothing is loaded while others run."""
-    password = _saved(app, part, False)
-    if password and not password.startswith("pbkdf2:"):
+    part = request.document
+    password = _saved(web.app, part)
+    if password:
+        # nothing is held while others run
         part.setdefault("web", {})["password"] = await fetch("wattport.web.password", "hashed")(password)
-    _saved(app, part, True)
-    app.restart()
+        _saved(web.app, part)
+    web.app.restart()
+    return {"restart_s": 2}
