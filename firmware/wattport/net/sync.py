@@ -2,6 +2,7 @@
 """Sets the wall clock by network time, and the chip's by the wall clock. Loaded once an hour, to ask, and whenever
 there is another network or another source of time."""
 
+import asyncio
 import random
 import time
 
@@ -61,7 +62,9 @@ async def _ask(wall, plan, log):
     """Ask the first server: 0 when that went well, else how long to leave it alone at least. One that did not answer
     goes to the end of the list, one that refuses is taken out (RFC 5905, 7.4); when it was the last, it has a day."""
     server = plan.pop(2)
-    from wattport.net import dns, ntp
+    from wattport.net import dns
+    await asyncio.sleep_ms(0)  # the meter's turn: the chip needs some milliseconds for each import
+    from wattport.net import ntp
     try:
         dns.SERVERS = stream.NAME_SERVERS
         seconds, ms = await ntp.ask(server)

@@ -6,7 +6,7 @@ Names and base units are those of the Reading, with wattport_ before them. What 
 
 _GROWING = ("wh", "varh", "vah", "l", "kj")  # units of registers; "_l1" is none of them
 _COUNTED = ("voltage_s", "power_failures", "long_power_f", "telegrams", "bytes", "garbage", "key_unused", "restarts",
-            "mqtt_connects", "mqtt_published", "mqtt_dropped", "web_", "errors")
+            "mqtt_connects", "mqtt_published", "mqtt_dropped", "web_", "errors", "clock_steps")
 
 
 def _is_number(value):
