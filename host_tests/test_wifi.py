@@ -218,7 +218,7 @@ print(access.password())
 
 
 def test_passwords_that_the_device_makes_are_new_each_time_and_easy_to_read(tmp_path, air):
-    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32")
+    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32", slot=False)
     (tmp_path / "program.py").write_text(PROGRAM)
     done = subprocess.run([*words[:-1], str(tmp_path / "program.py")], env=environment, cwd=tmp_path,
                           capture_output=True, text=True)
@@ -267,7 +267,7 @@ asyncio.run(main())
 
 def tried(folder, air, *attempts):
     """(what a scan lists, its longest gap for others in ms, [(trial, connected, address, rssi), ...])."""
-    words, environment = dongle.command("file:/dev/null", folder, "0" * 12, "micropython32")
+    words, environment = dongle.command("file:/dev/null", folder, "0" * 12, "micropython32", slot=False)
     (folder / "program.py").write_text(TRIALS)
     done = subprocess.run([*words[:-1], str(folder / "program.py"), json.dumps(attempts)],
                           env={**environment, **air.environment}, cwd=folder, capture_output=True, text=True)
@@ -311,6 +311,45 @@ def test_after_a_wrong_password_the_right_one_is_tried_at_once(tmp_path, air):
     _, _, results = tried(tmp_path, air, ("home", "geheim98"), ("home", "geheim99"), ("open", ""), ("home", "x" * 8))
     assert [trial["state"] for trial, *_ in results] == ["failed", "ok", "ok", "failed"]
     assert [address for _, _, address, _ in results] == ["", "127.0.0.9", "127.0.0.5", ""]
+
+
+AWAY = """
+import asyncio
+from wattport.log import Log
+from wattport.net.wifi import Wifi
+wifi = Wifi({"hostname": "wattport", "ssid": "home", "password": "geheim99", "ssid2": "", "password2": "",
+             "address": "", "gateway": "", "dns": ""}, Log())
+
+async def until(state):
+    while wifi.state != state or not wifi.connected:
+        await asyncio.sleep_ms(50)
+
+async def main():
+    running = asyncio.create_task(wifi.run())
+    await until("connected")
+    print(wifi.address())
+    for password in ("schuur-77", "wrong-one"):
+        assert wifi.start_trial("shed", password)
+        while wifi.trial["state"] == "trying":
+            await asyncio.sleep_ms(50)
+        print(wifi.trial["state"], wifi.trial["address"])
+        await asyncio.sleep_ms(1000)
+        await until("connected")
+        print(wifi.address())
+
+asyncio.run(main())
+"""
+
+
+def test_a_trial_from_the_settings_page_goes_back_to_the_network_that_is_set(tmp_path, air):
+    air.set(HOME, SHED)
+    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32")
+    (tmp_path / "program.py").write_text(AWAY)
+    done = subprocess.run([*words[:-1], str(tmp_path / "program.py")], env={**environment, **air.environment},
+                          cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
+    assert said == ["127.0.0.9", "ok 127.0.0.8", "127.0.0.9", "failed ", "127.0.0.9"]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
