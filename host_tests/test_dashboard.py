@@ -2,12 +2,15 @@
 """The dashboard in a browser, over the firmware as it runs: what it says in all the states that a household meets."""
 
 import json
+import os
 import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from host_tests import pictures
 from host_tests.brokers import eventually
 from host_tests.browser import SIZES, Browser, complaints, needs_browser
 from host_tests.firmware import Wire
@@ -17,6 +20,7 @@ from tools import meters, pages
 sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
 pytestmark = [needs_browser, pytest.mark.timeout(300)]
 PASSWORD = "correct horse"
+SHOTS = os.environ.get("WATTPORT_SHOTS")
 PRICES = {"currency": "EUR", "import_micro": 300000, "export_micro": 100000, "standing_micro": 500000}
 
 
@@ -255,4 +259,23 @@ def test_readings_of_the_hour_survive_a_reload(quiet, house, address):
     page = quiet.page(address + "/")
     page.locator("#chart canvas").wait_for()
     assert page.evaluate("power.length") >= 1
+    page.context.close()
+
+
+@pytest.mark.skipif(not SHOTS, reason="pictures for the README are taken with WATTPORT_SHOTS=docs")
+@pytest.mark.parametrize("name, size, path, scheme", [
+    ("dashboard-phone", "phone", "/", "light"), ("dashboard-desktop", "desktop", "/", "dark"),
+    ("dashboard-wall", "tablet", "/wall", "light")])
+def test_pictures(quiet, house, address, name, size, path, scheme):
+    meter = meters.make("dsmr5", seed=7, start=START - 3600)  # an hour of the household, as nobody waits for one
+    powers = [one["power_import_w"] - one["power_export_w"] for _, one in (meter.next() for _ in range(3600))]
+    hour = json.loads(house.ask("/api/hour")[2])
+    hour["power_w"] = [sum(powers[at:at + 10]) // 10 for at in range(0, 3600, 10)]
+    hour["today"] = {"import_wh": 4310, "export_wh": 1270, "since": int(time.time()) // 86400 * 86400}
+    page = quiet.page("about:blank", size=size, scheme=scheme)
+    page.route("**/api/hour", lambda route: route.fulfill(json=hour))
+    page.goto(address + path)
+    page.locator("#chart canvas").wait_for()
+    page.wait_for_timeout(2000)
+    Path(SHOTS, name + ".png").write_bytes(pictures.small(page.screenshot()))
     page.context.close()

@@ -146,7 +146,7 @@ const formats = new Map();
 function number(value, digits = 0) {
   if (!formats.has(digits))
     formats.set(digits, new Intl.NumberFormat(locale, {minimumFractionDigits: digits, maximumFractionDigits: digits}));
-  return formats.get(digits).format(value);
+  return formats.get(digits).format(value).replace("-", "−");  // a minus is as wide as a digit, a hyphen is not
 }
 
 const sign = value => value < 0 ? "−" : value > 0 ? "+" : "";
