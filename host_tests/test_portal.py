@@ -165,6 +165,7 @@ def test_the_name_server_answers_on_whatever_else_comes_in(portal):
                 assert portal.resolve("captive.apple.com") == [PHONE]
     assert portal.resolve("captive.apple.com") == [PHONE]
     assert portal.ask("/api/health")[1]["tasks"]["portal"]["restarts"] == 0
+    assert len(portal.firmware.logged("packets to the name server were no questions")) == 1
 
 
 def test_only_who_is_on_the_access_point_may_set_up(tmp_path):

@@ -28,10 +28,14 @@ async def run(app, device_id, asked):
     app.visited = time.ticks_ms()
     app.log("info", "set-up: join the Wi-Fi %s, then open http://%s" % (ssid, address))
     idle_ms = getattr(board, "PORTAL_S", _IDLE_S) * 1000
+    dropped = 0
     try:
         while True:
             answerer.turn()
             await asyncio.sleep_ms(_LOOK_MS)
+            if answerer.dropped != dropped:
+                dropped = answerer.dropped
+                app.log.limited("dns", "warning", "set-up: %d packets to the name server were no questions" % dropped)
             # a phone that is here by itself, and only looks for an internet now and then, does not count
             if asked and time.ticks_diff(time.ticks_ms(), app.visited) > idle_ms:
                 app.log("info", "set-up: nobody is here any more")

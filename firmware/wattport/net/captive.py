@@ -60,11 +60,11 @@ def answer(packet, address, out):
 
 
 class Answerer:
-    """`address` of the access point, a text. `requests` that were answered; `dropped`: what was none, or could not be
-    answered. OSError when the port is taken."""
+    """`address` of the access point, a text. `dropped` counts what was no question, or could not be answered. OSError
+    when the port is taken."""
 
     def __init__(self, address, port):
-        self.requests = self.dropped = 0
+        self.dropped = 0
         self._address = bytes([int(part) for part in address.split(".")])
         self._out = memoryview(bytearray(_IN + _RECORD))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -82,12 +82,10 @@ class Answerer:
             try:
                 if size:
                     self._udp.sendto(self._out[:size], client)
+                    continue
             except OSError:
-                size = 0
-            if size:
-                self.requests += 1
-            else:
-                self.dropped += 1
+                pass
+            self.dropped += 1
 
     def close(self):
         self._udp.close()

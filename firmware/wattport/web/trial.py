@@ -25,7 +25,7 @@ def _merged(group, part):
     from wattport import settings
     forget("wattport.settings")
     try:
-        return settings.merge(settings.load(settings.PATH, []), {group: part})[group]
+        return settings.merge(settings.current(), {group: part})[group]
     except settings.SettingsError as error:
         name, _, detail = str(error).partition(": ")
         raise Refused(422, "setting", detail, setting=name)
