@@ -24,5 +24,6 @@ class Kept:
         self._told.append((error.kind, error.detail, len(frame), now, at))
 
     def frames(self):
-        """[(kind, detail, size of the whole frame, seconds of uptime, a copy of what is kept), ...], oldest first."""
-        return [told[:4] + (self._buf[told[4]:told[4] + min(told[2], _SIZE)],) for told in self._told]
+        """(kind, detail, size of the whole frame, seconds of uptime, a copy of what is kept), oldest first."""
+        for kind, detail, size, since, at in tuple(self._told):
+            yield kind, detail, size, since, self._buf[at:at + min(size, _SIZE)]

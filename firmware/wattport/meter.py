@@ -152,7 +152,10 @@ class Meter:
 
     def _frame(self, protocol, buf, start, end):
         if self.on_frame:
-            self.on_frame(bytes(memoryview(buf)[start:end]))
+            try:
+                self.on_frame(bytes(memoryview(buf)[start:end]))
+            except MemoryError:  # whoever listens misses one; the telegram itself is not lost
+                pass
         if self._framer.garbage != self._garbage:
             self._garbage = self._framer.garbage
             self._drop()

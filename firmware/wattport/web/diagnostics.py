@@ -80,8 +80,24 @@ class _Bundle:
         return value
 
     async def _put(self, name, value):
-        await self._client.awrite((', "%s": %s' % (name, json.dumps(value))).encode())
-        await asyncio.sleep(0)
+        """A member; of an object or a list each part on its own: there is no piece of heap for all of it."""
+        await self._client.awrite((', "%s": ' % name).encode())
+        if isinstance(value, dict):
+            opening, closing = b"{", b"}"
+            parts = [json.dumps(key) + ": " for key in value]
+            values = list(value.values())
+        elif isinstance(value, list):
+            opening, closing, values = b"[", b"]", value
+            parts = [""] * len(value)
+        else:
+            opening = closing = b""
+            parts, values = [""], [value]
+        comma = opening
+        for part, one in zip(parts, values):
+            await self._client.awrite(comma + (part + json.dumps(self._clean(one))).encode())
+            comma = b", "
+            await asyncio.sleep(0)
+        await self._client.awrite(closing if values else opening + closing)
 
     async def send(self, client):
         self._client = client
@@ -98,11 +114,11 @@ class _Bundle:
         await self._put("made", app.wall.utc())
         await self._put("board", board.NAME)
         await self._put("micropython", [sys.version, str(sys.implementation)])
-        await self._put("health", self._clean(self._web.report()))
+        await self._put("health", self._web.report())
         await self._put("settings", document)
         del document
         await self._put("heap", _heap())
-        await self._put("log", self._clean(app.log.lines))
+        await self._put("log", app.log.lines)
         await client.awrite(b', "failing": [')
         comma = b""
         now = app.log.uptime_s()
@@ -134,7 +150,7 @@ class _Bundle:
         found, before = [], meter.on_frame
 
         def heard(frame):
-            if len(found) < _WANTED:
+            if not found:
                 found.append((len(frame), bytearray(frame[:_MOST])))
             if before:
                 before(frame)
@@ -143,10 +159,12 @@ class _Bundle:
             began = time.ticks_ms()
             sent = 0
             while sent < _WANTED:
-                if len(found) > sent:
+                if found:
+                    size, frame = found.pop()
                     await self._client.awrite(b", " if sent else b"")
-                    await self._client.awrite(('{"size": %d' % found[sent][0]).encode())
-                    await self._frame(found[sent][1])
+                    await self._client.awrite(('{"size": %d' % size).encode())
+                    await self._frame(frame)
+                    del frame
                     sent += 1
                 elif time.ticks_diff(time.ticks_ms(), began) >= _WAIT_MS:
                     break
