@@ -4,7 +4,9 @@ come, go and change; the button, and the access point that it opens."""
 
 import contextlib
 import json
+import os
 import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from host_tests.brokers import Listener, Mosquitto, eventually
 from host_tests.firmware import Firmware, Wire
 from tools import dongle, label
+from tools.paths import ROOT
 
 HOME = {"ssid": "home", "password": "geheim99", "channel": 6, "rssi": -55, "address": "127.0.0.9"}
 SHED = {"ssid": "shed", "password": "schuur-77", "channel": 1, "rssi": -80, "address": "127.0.0.8"}
@@ -153,10 +156,12 @@ def release(firmware):
 
 
 def access_point(firmware):
+    """How it is set, as soon as it is."""
     try:
-        return json.loads((firmware.state / "access_point.json").read_text())
+        found = json.loads((firmware.state / "access_point.json").read_text())
     except OSError:
         return None
+    return found if "ssid" in found else None
 
 
 def test_a_short_press_does_nothing(tmp_path, air):
@@ -170,6 +175,16 @@ def test_a_short_press_does_nothing(tmp_path, air):
         with contextlib.suppress(AssertionError):
             eventually(lambda: firmware.starts > 1, patience=2)
         assert firmware.starts == 1 and not firmware.logged("button")
+
+
+@pytest.mark.parametrize("networks, channel", [
+    ([SHED, {**HOME, "channel": 9}], 9), ([SHED, {**HOME, "channel": 13}], 6), ([], 6)])
+def test_the_access_point_is_on_the_channel_of_the_strongest_network_if_it_is_allowed_everywhere(
+        tmp_path, air, networks, channel):
+    air.set(*networks)
+    with dongle_in(tmp_path, air, {}, {"WATTPORT_DNS_PORT": "0"}) as firmware:
+        opened = eventually(lambda: access_point(firmware), "the access point")
+        assert opened["channel"] == channel
 
 
 def test_a_long_press_opens_the_access_point_which_shuts_when_nobody_comes(tmp_path, air):
@@ -204,6 +219,20 @@ def test_a_password_that_no_access_point_takes_is_replaced(tmp_path, air, useles
         # on the console, for who has the device in hand, and never in the log, which others get to see
         assert [line for line in firmware.log if opened["password"] in line] == [
             "the Wi-Fi of the set-up has the password " + opened["password"]]
+
+
+def test_the_tool_shows_the_label_where_the_radio_is_simulated(tmp_path, air):
+    air.set()
+    words = [sys.executable, "-m", "tools.dongle", "--uart", "file:/dev/null", "--state", str(tmp_path / "state"),
+             "--seconds", "1"]
+    for environment, shown in (({}, False), (air.environment, True)):
+        done = subprocess.run(words, cwd=ROOT, env={**os.environ, **environment, "WATTPORT_DNS_PORT": "0"},
+                              capture_output=True, text=True)
+        password = (tmp_path / "state" / "ap.txt").read_text()
+        identity = (tmp_path / "state" / "id").read_text()
+        assert done.returncode == 0, done.stderr
+        assert (password in done.stdout) == shown == (label.network(identity) in done.stdout)
+    assert (tmp_path / "state" / "ap.txt").stat().st_mode & 0o077 == 0
 
 
 PROGRAM = """
@@ -343,7 +372,7 @@ asyncio.run(main())
 
 def test_a_trial_from_the_settings_page_goes_back_to_the_network_that_is_set(tmp_path, air):
     air.set(HOME, SHED)
-    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32")
+    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32", slot=False)
     (tmp_path / "program.py").write_text(AWAY)
     done = subprocess.run([*words[:-1], str(tmp_path / "program.py")], env={**environment, **air.environment},
                           cwd=tmp_path, capture_output=True, text=True, timeout=120)

@@ -20,7 +20,8 @@ async def run(app, device_id, asked):
     """For ever; but where Wi-Fi is set and the portal was asked for, until nobody has requested anything for a quarter
     of an hour: then back to normal, by a restart."""
     from wattport.net import access
-    ssid, _, address, mask = access.open_network(device_id)
+    channel = await access.likely_channel(app.wifi.station)
+    ssid, _, address, mask = access.open_network(device_id, channel)
     del access
     forget("wattport.net.access")
     answerer = Answerer(address, getattr(board, "DNS_PORT", _DNS))

@@ -11,14 +11,15 @@ import network
 from micropython import const
 
 from wattport.files import replace
-from wattport.modules import forget
+from wattport.modules import forget, load
 
 PATH = "ap.txt"
 # 32 of them, so that any byte gives one; none that looks like another: no 0 or O, no 1, I or l
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _LENGTH = const(12)
 _WPA2 = const(3)
-_CHANNEL = const(6)  # only until the station joins a network: the radio has one channel for both
+_CHANNEL = const(6)
+_LAST_CHANNEL = const(11)  # those above are not allowed everywhere
 _CLIENTS = const(4)
 # not 192.168.4.1, which others take: the home network of some routers is that, and the station will be in both
 _ADDRESS = "192.168.71.1"
@@ -48,16 +49,28 @@ def password():
     return made
 
 
-def open_network(device_id):
+async def likely_channel(station):
+    """The channel of the strongest network, which will be the household's own more often than not.
+
+    The radio has one channel for both: when the station joins a network of another one, the access point moves there
+    too. A phone then has to look for it, and iOS shuts the page.
+    """
+    received = load("wattport.net.join", "received")
+    forget("wattport.net.join")
+    strongest = max([(row[3], row[2]) for row in await received(station)] or [(0, 0)])[1]
+    return strongest if 0 < strongest <= _LAST_CHANNEL else _CHANNEL
+
+
+def open_network(device_id, channel=_CHANNEL):
     """Open the access point: (its name, password, address, mask)."""
     point = network.WLAN(network.AP_IF)
     ssid, secret = name(device_id), password()
     for _ in range(2):
         try:
-            point.config(ssid=ssid, password=secret, security=_WPA2, channel=_CHANNEL, max_clients=_CLIENTS)
+            point.config(ssid=ssid, password=secret, security=_WPA2, channel=channel, max_clients=_CLIENTS)
             point.active(True)
             break
-        except (OSError, RuntimeError):  # with the station on, the driver wants the access point on first
+        except (OSError, RuntimeError):  # once the station was on, the driver wants the access point on first
             point.active(True)
     else:
         point.active(False)  # as it stands it would be open to everybody

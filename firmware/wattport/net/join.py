@@ -81,9 +81,9 @@ def _start(station):
     station.config(reconnects=0)
 
 
-async def scan(station):
-    """What can be received. The driver listens for 2.5 s: in a thread, where it does so without MicroPython's lock, it
-    holds nobody up for more than 20 ms, as an emulated ESP32 showed."""
+async def received(station):
+    """What the driver's scan() gives. It listens for 2.5 s: in a thread, where it does so without MicroPython's lock,
+    it holds nobody up for more than 20 ms, as an emulated ESP32 showed."""
     station.active(True)
     found = []
 
@@ -99,7 +99,11 @@ async def scan(station):
         listen()
     while not found:
         await asyncio.sleep_ms(_LOOK_MS)
-    return listed(found[0])
+    return found[0]
+
+
+async def scan(station):
+    return listed(await received(station))
 
 
 async def join(station, ssid, password, address, most_ms=_TRY_MS):
