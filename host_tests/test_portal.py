@@ -47,6 +47,7 @@ class House:
         self.wire = Wire()
         self.firmware = Firmware(self.folder, self.wire.uart, self.settings, environment=self._environment)
         self.firmware.wait_for_log("web: dashboard")
+        eventually(lambda: self.firmware.logged("set-up: join") or self.firmware.logged("Wi-Fi connected"))
         return self
 
     def __exit__(self, *_):

@@ -20,6 +20,7 @@ _NOT_FOUND = "not_found|there is no host of this name: check it, or use its addr
 _REFUSED = "refused|the host is there, but nothing answers on this port: is it the right one, and does the broker run?"
 _NO_ANSWER = "no_answer|nothing answers at this address"
 _NO_BROKER = "no_answer|what answers there is no MQTT broker, or it wants TLS"
+_FULL = "no_answer|the dongle's memory is full at the moment: try again"
 _TLS = "tls|the secure connection fails: this port has no TLS, or a kind that is not known here"
 _CERTIFICATE = ("tls|the broker's certificate is not accepted: another CA has signed it, it is for another name, or it "
                 "has run out")
@@ -92,6 +93,8 @@ async def run(app, settings, client_id, told):
             found = await asyncio.wait_for_ms(_try(settings, client_id), _LONGEST_MS)
     except asyncio.TimeoutError:  # connected, and then nothing more
         found = _NO_BROKER
+    except MemoryError:
+        found = _FULL
     except Exception as error:
         app.log("error", "mqtt trial: %s %s" % (type(error).__name__, error))
         found = _NO_ANSWER

@@ -8,7 +8,7 @@ the password any more.
 
 import asyncio
 
-from wattport.modules import forget, load
+from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
 
 _NO_KEYS = "what is read here has no key"
@@ -103,14 +103,14 @@ def _try_mqtt(app, document):
         raise Refused(422, "setting", "The name or address of the broker is missing.", setting="mqtt.host")
     if app.trials.get("mqtt", {}).get("state") == "trying":
         raise Refused(503, "busy", "Another test is running.")
+    run = fetch("wattport.publish.trial", "run")  # first: when the heap is full, nothing has begun
     told = {"state": "trying", "reason": "", "detail": ""}
     for name in ("host", "port", "user", "tls"):
         told[name] = settings[name]
-    app.trials["mqtt"] = told
     # not the id of the connection that may be up: the broker would throw that one out
     name = (settings["client_id"] or "wattport-" + app.device_id) + "-test"
-    asyncio.create_task(load("wattport.publish.trial", "run")(app, settings, name, told))
-    forget("wattport.publish.trial")
+    asyncio.create_task(run(app, settings, name, told))
+    app.trials["mqtt"] = told
 
 
 def _try_key(app, document):
