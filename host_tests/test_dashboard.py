@@ -230,6 +230,65 @@ def test_a_dongle_that_goes_away_is_missed_and_found_again(quiet, tmp_path):
         page.context.close()
 
 
+def test_a_dongle_that_starts_again_is_live_again_by_itself(quiet, tmp_path):
+    with Wire() as wire, House(tmp_path, wire, web={"password": PASSWORD}) as house:
+        def send():
+            try:
+                house.telegram()
+            except OSError:
+                wire.unplug()
+        with Sending(send):
+            page = quiet.page("http://127.0.0.1:%d/" % house.port)
+            wait(page, "#state", "^Live$")
+            page.evaluate("api('POST', '/api/login', {password: %r})" % PASSWORD)
+            eventually(lambda: page.evaluate("reading.import_wh") and house.health()["uptime_s"] > 4, "some time")
+            page.evaluate("api('POST', '/api/restart')")
+            eventually(lambda: len(house.firmware.logged("dashboard on port")) == 2, "the second start")
+            before = page.evaluate("reading.time")
+            eventually(lambda: page.evaluate("reading.time") > before, "a reading after it")
+            wait(page, "#state", "^Live$")
+            wait(page, "#log", "Log in")  # it has forgotten who was logged in, and the page knows
+            page.context.close()
+
+
+def test_more_people_than_the_dongle_can_tell_each_reading_see_it_all_the_same(quiet, address):
+    family = [quiet.page(address + "/") for _ in range(3)]
+    for page in family:
+        wait(page, "#state", "^Live$")
+    last = family[-1]
+    assert last.evaluate("source === null || source.readyState") in (True, 0, 2)  # two may listen
+    first = last.evaluate("reading.time")
+    eventually(lambda: last.evaluate("reading.time") > first, "a reading for the third")
+    for page in family:
+        page.context.close()
+
+
+def test_without_the_file_of_its_language_the_page_works_in_english(quiet, address):
+    page = quiet.page("about:blank", language="nl-NL")
+    page.route("**/lang/*", lambda route: route.abort())
+    page.goto(address + "/")
+    wait(page, "#state", "^Live$")
+    assert words(page, "#h-now") == "Power now"
+    page.context.close()
+
+
+def test_without_the_charts_everything_else_is_there(quiet, address):
+    page = quiet.page("about:blank")
+    page.route("**/uplot.js*", lambda route: route.abort())
+    page.goto(address + "/")
+    wait(page, "#state", "^Live$")
+    wait(page, "#summary", "on average")
+    page.context.close()
+
+
+def test_a_shared_script_that_did_not_arrive_is_asked_for_again(browser, address):
+    page = browser.page("about:blank")
+    page.route("**/common.js*", lambda route: route.abort(), times=1)
+    page.goto(address + "/")
+    wait(page, "#state", "^Live$")
+    page.context.close()
+
+
 def test_the_page_is_painted_before_anything_was_asked(quiet, address):
     page = quiet.page("about:blank")
     page.route("**/api/**", lambda route: None)
@@ -262,20 +321,20 @@ def test_readings_of_the_hour_survive_a_reload(quiet, house, address):
     page.context.close()
 
 
-@pytest.mark.skipif(not SHOTS, reason="pictures for the README are taken with WATTPORT_SHOTS=docs")
-@pytest.mark.parametrize("name, size, path, scheme", [
-    ("dashboard-phone", "phone", "/", "light"), ("dashboard-desktop", "desktop", "/", "dark"),
-    ("dashboard-wall", "tablet", "/wall", "light")])
-def test_pictures(quiet, house, address, name, size, path, scheme):
-    meter = meters.make("dsmr5", seed=7, start=START - 3600)  # an hour of the household, as nobody waits for one
-    powers = [one["power_import_w"] - one["power_export_w"] for _, one in (meter.next() for _ in range(3600))]
-    hour = json.loads(house.ask("/api/hour")[2])
-    hour["power_w"] = [sum(powers[at:at + 10]) // 10 for at in range(0, 3600, 10)]
-    hour["today"] = {"import_wh": 4310, "export_wh": 1270, "since": int(time.time()) // 86400 * 86400}
-    page = quiet.page("about:blank", size=size, scheme=scheme)
-    page.route("**/api/hour", lambda route: route.fulfill(json=hour))
-    page.goto(address + path)
-    page.locator("#chart canvas").wait_for()
-    page.wait_for_timeout(2000)
-    Path(SHOTS, name + ".png").write_bytes(pictures.small(page.screenshot()))
-    page.context.close()
+if SHOTS:  # pictures for the README: WATTPORT_SHOTS=docs
+    @pytest.mark.parametrize("name, size, path, scheme", [
+        ("dashboard-phone", "phone", "/", "light"), ("dashboard-desktop", "desktop", "/", "dark"),
+        ("dashboard-wall", "tablet", "/wall", "light")])
+    def test_pictures(quiet, house, address, name, size, path, scheme):
+        meter = meters.make("dsmr5", seed=7, start=START - 3600)  # an hour of the household, as nobody waits for one
+        powers = [one["power_import_w"] - one["power_export_w"] for _, one in (meter.next() for _ in range(3600))]
+        hour = json.loads(house.ask("/api/hour")[2])
+        hour["power_w"] = [sum(powers[at:at + 10]) // 10 for at in range(0, 3600, 10)]
+        hour["today"] = {"import_wh": 4310, "export_wh": 1270, "since": int(time.time()) // 86400 * 86400}
+        page = quiet.page("about:blank", size=size, scheme=scheme)
+        page.route("**/api/hour", lambda route: route.fulfill(json=hour))
+        page.goto(address + path)
+        page.locator("#chart canvas").wait_for()
+        page.wait_for_timeout(2000)
+        Path(SHOTS, name + ".png").write_bytes(pictures.small(page.screenshot()))
+        page.context.close()
