@@ -19,6 +19,8 @@ class House:
 
     def __init__(self, folder, wire, family="dsmr5", **settings):
         self.port = free_port()
+        self.patience = PATIENCE
+        self.state = folder / "state"
         self._wire = wire
         self._meter = meters.make(family, seed=7, start=START)
         self.firmware = Firmware(folder, wire.uart, {
@@ -36,7 +38,7 @@ class House:
 
     def ask(self, path, method="GET", body=None, headers=None):
         """(status, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         found = answer.status, answer.headers, answer.read()
@@ -46,8 +48,8 @@ class House:
     def post(self, path, document=None, headers=None):
         return self.ask(path, "POST", json.dumps(document or {}), {**JSON, **(headers or {})})
 
-    def json(self, path):
-        return json.loads(self.ask(path)[2])
+    def json(self, path, headers=None):
+        return json.loads(self.ask(path, headers=headers)[2])
 
     def health(self):
         return self.json("/api/health")

@@ -35,6 +35,6 @@ async def derive(password, salt, iterations, size):
         last = one.digest()
         whole ^= int.from_bytes(last, "big")
         if time.ticks_diff(time.ticks_ms(), began) >= _SLICE_MS:
-            await asyncio.sleep_ms(0)
+            await asyncio.sleep(0)
             began = time.ticks_ms()
     return whole.to_bytes(32, "big")[:size]

@@ -78,6 +78,8 @@ def session(web, request):
         for one in web.sessions:
             if same(one[0], name) and now - one[1] < _IDLE_S:
                 one[1] = now
+                web.sessions.remove(one)
+                web.sessions.append(one)  # the first one is the one that was not used for longest
                 return one
     return None
 

@@ -12,7 +12,7 @@ from micropython import const
 from wattport.modules import fetch
 from wattport.web.refused import Refused
 
-_SESSIONS = const(4)  # the one that was used longest ago makes room
+_SESSIONS = const(4)  # the one that was not used for longest makes room
 _FREE = const(5)  # wrong passwords without a wait
 _WAIT_S = const(15)
 _LONGEST_S = const(900)
@@ -46,7 +46,6 @@ async def post(web, request):
         raise Refused(401, "wrong_password", "This is not the password.")
     web.tries = 0, 0
     name = hexlify(os.urandom(16)).decode()
-    web.sessions.sort(key=lambda one: one[1])
-    del web.sessions[:max(0, len(web.sessions) + 1 - _SESSIONS)]
+    del web.sessions[:-_SESSIONS + 1]
     web.sessions.append([hashlib.sha256(name.encode()).digest(), uptime_s()])
     return {}, 200, _COOKIE % name
