@@ -17,8 +17,8 @@ def post(web, request):
         token = hexlify(os.urandom(16)).decode()
         kept = hexlify(hashlib.sha256(token.encode()).digest()).decode()
         answer["token"] = token
-    document = settings.load()
+    document = settings.current()
     document["web"]["token"] = kept
-    settings.save(document)
+    settings.keep(document)
     web.settings["token"] = kept
     return answer
