@@ -274,7 +274,7 @@ def test_a_broker_over_tls_is_tried_with_its_certificate(joined, tmp_path):
         told = joined.try_it("mqtt", {**settings, "ca": Authority().pem})
         assert told["reason"] == "tls" and "certificate" in told["detail"]
         told = joined.try_it("mqtt", {"host": "localhost", "port": broker.port})
-        assert told["reason"] == "no_answer" and "TLS" in told["detail"]
+        assert told["reason"] == "no_broker" and "TLS" in told["detail"]
     with Mosquitto(tmp_path) as broker:
         told = joined.try_it("mqtt", {**settings, "port": broker.port})
         assert told["reason"] == "tls" and "certificate" not in told["detail"]
@@ -292,8 +292,8 @@ def ends(connection):
 
 @pytest.mark.parametrize("answer, reason", [
     (b"\x20\x02\x00\x01", "not_allowed"), (b"\x20\x02\x00\x02", "not_allowed"), (b"\x20\x02\x00\x03", "not_allowed"),
-    (b"\x20\x02\x00\x04", "login"), (b"\x20\x02\x00\x05", "login"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no_answer"),
-    (b"", "no_answer"), (b"\x20", "no_answer")], ids=lambda value: str(value)[:16])
+    (b"\x20\x02\x00\x04", "login"), (b"\x20\x02\x00\x05", "login"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no_broker"),
+    (b"", "no_broker"), (b"\x20", "no_broker")], ids=lambda value: str(value)[:16])
 def test_what_a_broker_answers_is_told_in_words(joined, answer, reason):
     with BadBroker(says(answer, ends)) as broker:
         told = joined.try_it("mqtt", {"host": "127.0.0.1", "port": broker.port})
@@ -306,7 +306,7 @@ def test_a_broker_that_says_nothing_costs_the_time_out_and_stops_nothing(joined)
         assert joined.state("mqtt")["state"] == "trying"
         assert joined.resolve("captive.apple.com") == [PHONE]
         told = joined.until("mqtt", "ok", "failed")
-        assert told["reason"] == "no_answer"
+        assert told["reason"] == "no_broker"
 
 
 def test_an_address_where_packets_vanish_is_no_answer(joined):
@@ -327,7 +327,7 @@ def test_an_address_where_packets_vanish_is_no_answer(joined):
 
 def test_before_there_is_a_network_a_broker_cannot_be_tried(portal):
     told = portal.try_it("mqtt", {"host": "127.0.0.1"})
-    assert told["reason"] == "no_answer" and "Wi-Fi" in told["detail"]
+    assert told["reason"] == "no_network" and "Wi-Fi" in told["detail"]
 
 
 def test_a_key_can_be_tried_until_it_is_right_and_is_not_saved_by_that(tmp_path):

@@ -33,4 +33,4 @@ def test_a_connack_is_judged_by_its_code():
 
 def test_what_is_no_connack_is_no_broker():
     for answer in (b"", b"\x20", b"\x20\x02\x00", b"HTTP", b"\x20\x03\x00\x00", b"\x30\x02\x00\x00"):
-        assert judge(answer).startswith("no_answer|")
+        assert judge(answer).startswith("no_broker|")

@@ -15,12 +15,12 @@ _CONNACK_SIZE = const(4)
 _DISCONNECT = b"\xe0\x00"
 
 # reason and sentence; the pages translate the sentences
-_NO_NETWORK = "no_answer|there is no network connection yet: test the Wi-Fi first"
+_NO_NETWORK = "no_network|there is no network connection yet: test the Wi-Fi first"
 _NOT_FOUND = "not_found|there is no host of this name: check it, or use its address"
 _REFUSED = "refused|the host is there, but nothing answers on this port: is it the right one, and does the broker run?"
 _NO_ANSWER = "no_answer|nothing answers at this address"
-_NO_BROKER = "no_answer|what answers there is no MQTT broker, or it wants TLS"
-_FULL = "no_answer|the dongle's memory is full at the moment: try again"
+_NO_BROKER = "no_broker|what answers there is no MQTT broker, or it wants TLS"
+_FULL = "busy|the dongle's memory is full at the moment: try again"
 _TLS = "tls|the secure connection fails: this port has no TLS, or a kind that is not known here"
 _CERTIFICATE = ("tls|the broker's certificate is not accepted: another CA has signed it, it is for another name, or it "
                 "has run out")
