@@ -59,7 +59,7 @@ def test_a_bundle_holds_what_helps_and_nothing_that_tells_whose_it_is(tmp_path, 
         assert told["heap"]["free"] > 1000 and told["heap"]["used"] > 10000
         assert any("Wattport" in line or "reading" in line for line in told["log"])
         assert told["settings"]["tariff"] == {"currency": "NOK"} and told["settings"]["mqtt"]["user"] is None
-        assert told["settings"]["mqtt"]["port"] == 1
+        assert told["settings"]["mqtt"]["port"] == 1 and told["settings"]["mqtt"]["password"] is None
         assert [entry["error"] for entry in told["failing"]][:1] == [
             "checksum" if not options else told["failing"][0]["error"]]
         assert 0 <= told["failing"][0]["age_s"] < 100
@@ -83,6 +83,19 @@ def test_without_a_meter_the_bundle_comes_all_the_same(tmp_path):
         assert status == 200 and told["frames"] == told["failing"] == []
         assert told["health"]["meter"] == "silent"
         assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("text", [
+    '{"mqtt": {"password": 12345678, "host": "household"}, "wifi": {"ssid": 424242424}, "new": {"x": "household"}}',
+    '{"mqtt": ["household"]}', '["household"]', 'household', ''])
+def test_nothing_of_somebodys_is_shown_of_a_file_that_is_wrong(tmp_path, text):
+    with Wire() as wire, Owner(tmp_path, wire) as owner:
+        (owner.state / "settings.json").write_text(text)
+        meter = meters.make("dsmr5", seed=7, start=START)
+        told, shown = bundle(owner, lambda: wire.send(meter.next()[0]))
+        assert told["wattport"] == 1 and "settings" in told
+        for own in ("household", "12345678", "424242424"):
+            assert own not in shown
 
 
 def test_the_bundle_is_the_owners(tmp_path):

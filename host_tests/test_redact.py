@@ -16,7 +16,7 @@ cpython.install()
 from tools import decoder  # noqa: E402
 from tools.paths import TELEGRAMS  # noqa: E402
 from wattport.decode import cosem, p1  # noqa: E402
-from wattport.redact import redact  # noqa: E402
+from wattport.redact import numbers, redact  # noqa: E402
 
 
 def identities(reading):
@@ -130,6 +130,15 @@ def test_half_frames_are_taken(before, after):
                    b"\x68", b"\x09\x06\x00\x00\x60\x01\x00\xff\x0a", b"ADCO ", b"\x68\x01\x01\x68\x73\x00\x72"):
         redact(bytearray(before + middle + after), [])
         redact(bytearray(middle + after), [])
+
+
+@given(st.text("0123456789ABxyz .,(", max_size=200), st.integers(1, 50))
+def test_in_pieces_it_comes_to_the_same(text, piece):
+    whole, pieces = bytearray(text.encode()), bytearray(text.encode())
+    numbers(whole)
+    for at in range(0, len(pieces), piece):
+        numbers(pieces, at, at + piece)
+    assert pieces == whole
 
 
 def test_what_is_no_identity_stays():

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from host_tests.brokers import eventually
 from host_tests.firmware import Wire
 from host_tests.owner import Owner
-from tools import schema
+from tools import meters, schema
 
 MARKER = "53c2e753c2e753c2e753c2e753c2e753"
 SECRETS = {"wifi": {"password": MARKER, "password2": MARKER},
@@ -91,6 +92,21 @@ def test_a_password_in_the_clear_in_the_file_is_hashed_when_something_is_saved(t
         cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
         assert owner.ask("/api/settings", {"tariff": {"currency": "SEK"}}, cookie)[0] == 200
         assert owner.kept()["web"]["password"].startswith("pbkdf2:")
+
+
+def test_a_key_that_was_tried_and_is_right_is_meant_by_null(tmp_path):
+    """The phone's page may have forgotten it, as it does when the Wi-Fi changes its channel."""
+    key = bytes(range(16))
+    meter = meters.make("lu", seed=5, start=1_760_000_000, key=key)
+    with Wire() as wire, Owner(tmp_path, wire) as owner:
+        owner.json("/api/try/key", {"key": key.hex(), "auth_key": ""})
+
+        def is_right():
+            wire.send(meter.next()[0])
+            return owner.json("/api/try")["key"]["state"] == "ok"
+        eventually(is_right, "a good key")
+        owner.json("/api/settings", {"meter": {"key": None, "limit_w": 9000}})
+        assert owner.kept()["meter"] == {"key": key.hex(), "limit_w": 9000}
 
 
 def test_a_file_with_a_mistake_runs_on_what_is_right_and_is_kept_when_saved_over(tmp_path):

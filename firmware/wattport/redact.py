@@ -32,10 +32,14 @@ def _letter(byte):
     return 65 <= byte <= 90 or 97 <= byte <= 122
 
 
+def _plain(byte):
+    return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
+
+
 def _blank(buf, start, end):
     """Letters and digits of a text."""
     for i in range(start, end):
-        if _digit(buf[i]) or _letter(buf[i]) or buf[i] > 127:
+        if _plain(buf[i]) or buf[i] > 127:
             buf[i] = _ZERO
 
 
@@ -151,17 +155,22 @@ def _token(buf, start, end):
         _blank(buf, start, end)
 
 
-def numbers(buf):
-    """Long numbers, in texts and in the texts of binary frames."""
-    start = -1
-    for i in range(len(buf) + 1):
-        if i < len(buf) and (_digit(buf[i]) or _letter(buf[i])):
-            if start < 0:
-                start = i
-        elif start >= 0:
-            if i - start >= _MIXED:
-                _token(buf, start, i)
-            start = -1
+def numbers(buf, first=0, stop=None):
+    """Long numbers, in texts and in the texts of binary frames: those that begin at `first` to `stop`. A kilobyte in
+    one go would take a chip too long."""
+    end = len(buf)
+    stop = end if stop is None else min(stop, end)
+    at = first
+    if at:
+        while at < end and _plain(buf[at - 1]) and _plain(buf[at]):
+            at += 1
+    while at < stop:
+        start = at
+        while at < end and _plain(buf[at]):
+            at += 1
+        if at - start >= _MIXED:
+            _token(buf, start, at)
+        at += 1
 
 
 def _element(buf, at):
@@ -232,7 +241,7 @@ def binary(buf):
         _wipe(buf, head + 3, head + 7)
 
 
-STEPS = (lines, sml, binary, numbers)  # one after the other; somebody else may run in between
+STEPS = (lines, sml, binary)  # one after the other, then `numbers`; somebody else may run in between
 
 
 def redact(buf, texts):
@@ -240,3 +249,4 @@ def redact(buf, texts):
     known(buf, texts)
     for step in STEPS:
         step(buf)
+    numbers(buf)

@@ -28,24 +28,30 @@ _MOST = const(1024)  # bytes of a frame
 _PIECE = const(128)
 _HEADERS = ("Content-Type: application/json\r\n"
             "Content-Disposition: attachment; filename=\"wattport-diagnostics.json\"\r\n")
-# settings that tell whose dongle it is
-_OWN = ("wifi.ssid wifi.ssid2 wifi.hostname wifi.address wifi.gateway wifi.dns mqtt.host mqtt.user mqtt.base "
-        "mqtt.client_id mqtt.ca meter.glow_host meter.glow_user meter.glow_topic web.name")
+# settings that are texts and tell nobody whose dongle it is; of others only that they are set. Numbers are shown, but
+# for those that somebody may have written into the file for a secret
+_SHOWN = "format protocol source pulse_edge zone currency discovery_prefix"
+_SECRET = "pass key token ssid user host"
 
 
 def _settings():
-    """(settings without what is secret or somebody's, texts that are to be wiped out everywhere)."""
-    from wattport import settings
-    forget("wattport.settings")
-    document = settings.different(settings.current())
+    """(the settings file without what is secret or somebody's, texts that are to be wiped out everywhere)."""
     texts = []
-    for name in (settings.SECRETS + " " + _OWN).split():
-        group, _, key = name.partition(".")
-        value = document.get(group, {}).get(key)
-        if value:
-            if 1 < len(value) < 100:
-                texts.append(value)
-            document[group][key] = None
+    try:
+        with open("settings.json") as file:
+            document = json.load(file)
+        for values in document.values():
+            for key in values:
+                value = values[key]
+                secret = any([word in key for word in _SECRET.split()])
+                if isinstance(value, str) and key not in _SHOWN.split():
+                    if 1 < len(value) < 100:
+                        texts.append(value)
+                    secret = True
+                if secret or not isinstance(value, (str, int)):
+                    values[key] = None if value else ""
+    except (OSError, ValueError, AttributeError, TypeError):  # none, or none of ours
+        document = {}
     return document, texts
 
 
@@ -70,8 +76,8 @@ class _Bundle:
             for text in self._texts:
                 value = value.replace(text, "***")
             buf = bytearray(value.encode())
-            self._redact.known(buf, self._numbers)
-            self._redact.numbers(buf)
+            self._known(buf, self._numbers)
+            self._figures(buf)
             return str(buf, "utf-8")
         if isinstance(value, dict):
             return {name: self._clean(value[name]) for name in value}
@@ -105,7 +111,7 @@ class _Bundle:
         document, self._texts = _settings()
         from wattport import redact
         forget("wattport.redact")
-        self._redact = redact
+        self._known, self._figures, self._steps = redact.known, redact.numbers, redact.STEPS
         newest = self._web.newest or {}
         self._numbers = [app.device_id]
         for one in [newest] + list(newest.get("devices", {}).values()):
@@ -133,10 +139,13 @@ class _Bundle:
 
     async def _frame(self, frame):
         """The last member of an object: a frame, a bytearray that is ours."""
-        self._redact.known(frame, self._numbers)
-        for step in self._redact.STEPS:
+        self._known(frame, self._numbers)
+        for step in self._steps:
             await asyncio.sleep(0)
             step(frame)
+        for at in range(0, len(frame), _PIECE):
+            await asyncio.sleep(0)
+            self._figures(frame, at, at + _PIECE)
         await self._client.awrite(b', "frame": "')
         for at in range(0, len(frame), _PIECE):
             await self._client.awrite(hexlify(frame[at:at + _PIECE]))

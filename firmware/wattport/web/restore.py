@@ -5,6 +5,7 @@ Secrets of the backup need its passphrase; without one in it, those of the dongl
 its default. Everything that is wrong is named before anything is changed.
 """
 
+import asyncio
 import json
 from binascii import unhexlify
 
@@ -59,7 +60,7 @@ def _put(into, part):
             into[group].update(values)
 
 
-def _keep(document, secrets):
+async def _keep(document, secrets):
     """Check all of it, then save. secrets: those of the backup; None: the dongle's own stay."""
     from wattport import settings
     forget("wattport.settings")
@@ -72,12 +73,14 @@ def _keep(document, secrets):
                 secrets.setdefault(group, {})[key] = own[group][key]
         del own
     _put(document, secrets)
+    await asyncio.sleep(0)
     wrong = []
     whole = settings.check(document, wrong)
     if wrong:
         name, _, detail = wrong[0].partition(": ")
         raise Refused(422, "setting", detail or name, setting=name if detail else "",
                       wrong=wrong)
+    await asyncio.sleep(0)
     try:
         settings.keep(whole)
     except OSError:
@@ -97,6 +100,6 @@ async def post(web, request):
         secrets = await _opened(backup["secrets"], passphrase)
         if not isinstance(secrets, dict):
             raise _refused(_DAMAGED, "backup")
-    _keep(backup["settings"], secrets)
+    await _keep(backup["settings"], secrets)
     web.app.restart()
     return {"restart_s": 2}
