@@ -322,7 +322,7 @@ def test_saving_the_register_wears_the_flash_as_little_as_the_document_says():
 def test_without_the_port_nothing_of_it_is_imported(tmp_path, source):
     state = tmp_path / "state"
     identity = dongle.prepare(state)
-    words, environment = dongle.command("file:/dev/null", state, identity, "micropython32")
+    words, environment = dongle.command("file:/dev/null", state, identity, "micropython32", slot=False)
     program = ("import sys; from wattport import settings, log, app; "
                "app.App(settings.check({'meter': {'source': '%s'}}), log.Log()); print(list(sys.modules))" % source)
     done = subprocess.run([*words[:-1], "-c", program], env=environment, cwd=state, capture_output=True, text=True)

@@ -80,13 +80,13 @@ def _microdot():
 
 
 def _modules(top, sources, package, arch):
-    """Each module of a package for itself, as tests import it."""
+    """Each module of a package for itself, as tests import it. What stands in for the chip is called by keywords."""
     wanted = set()
     for source in sorted((sources / package).rglob("*.py")):
         target = top / source.relative_to(sources).with_suffix(".mpy")
         wanted.add(target)
         if _is_older(target, source):
-            compile_file(source, target, arch)
+            compile_text(shorten(source.read_text(), package != SIM.name), source, target, arch)
     for stale in set((top / package).rglob("*.mpy")) - wanted:
         stale.unlink()
 

@@ -19,7 +19,7 @@ from tools.paths import FIRMWARE
 
 cpython.install()
 
-from tools.compile import RUNTIMES, compile_tree, micropython, simulation, slot_tree  # noqa: E402
+from tools.compile import RUNTIMES, SIM, compile_tree, micropython, simulation, slot_tree  # noqa: E402, F401
 from tools.sim import wire  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
@@ -79,7 +79,7 @@ def _link(path, target):
         new.replace(path)
 
 
-def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None, slot=False):
+def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None, slot=True):
     """(command, environment) that runs the firmware with `state` as the working directory. As on the chip, there is
     main.py, and the application lies in the folder a, so that the heap holds no longer paths. slot: as it ships, joined
     and renamed; False: the modules and names of the sources, for who imports them."""

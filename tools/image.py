@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from littlefs import LittleFS, LittleFSError
 
 from tools import cpython, label
-from tools.compile import CompileError, compile_tree, shipped
+from tools.compile import CompileError, shipped, slot_tree
 from tools.paths import BOARDS, DIST, FIRMWARE
 
 cpython.install()
@@ -182,7 +182,7 @@ def application(architecture):
     """{path in the slot: bytes} of the compiled application, as it ships."""
     with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
         try:
-            top = compile_tree(architecture, into=Path(folder))
+            top = slot_tree(architecture, into=Path(folder))
         except CompileError as error:
             raise ImageError(str(error))
         files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}

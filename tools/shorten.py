@@ -63,8 +63,8 @@ def _positional(function):
     return {name for name in found - kept if not is_private(name) and len(name) > 1}
 
 
-def shorten(source):
-    """The source text with its private names and positional parameters renamed."""
+def shorten(source, parameters=True):
+    """The source text with its private names and, if wanted, its positional parameters renamed."""
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     # neither an attribute nor a function's name is a parameter, whatever it is called
     names = [(token, before.string in (".", "def")) for before, token in zip([tokens[0], *tokens], tokens)
@@ -75,7 +75,7 @@ def shorten(source):
             counts[token.string] = counts.get(token.string, 0) + 1
     private = _by_frequency(counts, (), "_")
     spans = []
-    for function in _outermost(ast.parse(source)):
+    for function in _outermost(ast.parse(source)) if parameters else ():
         inside = [token.string for token, other in names
                   if not other and function.lineno <= token.start[0] <= function.end_lineno]
         wanted = _positional(function)

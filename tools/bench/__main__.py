@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tools import cpython, meters, pages
-from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, shipped
+from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, shipped, slot_tree
 from tools.machine_code import ARCHITECTURES as CHIPS
 from tools.machine_code import Module
 from tools.paths import FIRMWARE
@@ -98,7 +98,7 @@ def application(folder):
 
 def sizes():
     for arch in ARCHITECTURES[2:]:
-        top = compile_tree(arch)
+        top = slot_tree(arch)
         files = shipped(top)
         chip = "" if arch == ARCHITECTURES[2] else "." + arch
         show("size.slot" + chip, sum(file.stat().st_size for file in files), "bytes", SLOT)
