@@ -41,7 +41,7 @@ function showPower() {
   }
   const lines = LINES.map(line => [line.toUpperCase(), net("_" + line)]).filter(([, value]) => value !== undefined);
   const list = $("lines");
-  list.hidden = !lines.length;
+  list.hidden = lines.length < 2;  // of one phase it would be the same figure
   while (list.children.length > lines.length) list.lastChild.remove();
   lines.forEach(([name, value], index) => {
     if (!list.children[index]) list.append(make("li", {}, make("span", {class: "soft"}), make("b")));

@@ -82,7 +82,7 @@ function showReading() {
 
   const rest = [];
   for (const [name, value] of Object.entries(reading).sort()) {
-    if (used.has(name)) continue;
+    if (used.has(name) || value === "") continue;
     const end = name.lastIndexOf("_");
     const unit = UNITS[name.slice(end + 1)];
     // the vocabulary's own names: whoever looks here compares them with MQTT or the meter's papers
