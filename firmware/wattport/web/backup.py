@@ -48,7 +48,7 @@ async def _sealed(secrets, passphrase):
     await seal.crypt(key, nonce, data)
     parts = salt, nonce, data, await seal.tag(key, nonce, data)
     made = dict(zip("salt nonce data tag".split(), [hexlify(part).decode() for part in parts]))
-    made.update(kdf="pbkdf2-sha256", iterations=_ITERATIONS)
+    made["kdf"], made["iterations"] = "pbkdf2-sha256", _ITERATIONS
     return made
 
 
