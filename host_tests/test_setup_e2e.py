@@ -4,21 +4,19 @@ address that a phone looks for an internet with, to the first reading on the das
 
 import json
 import os
-import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from host_tests.brokers import PATIENCE, Mosquitto, eventually, free_port
-from host_tests.test_portal import House
+from host_tests.brokers import PATIENCE, Mosquitto, free_port
+from host_tests.browser import CHROMIUM, SIZES, complaints, needs_browser
+from host_tests.test_portal import House as Dongle
 from tools import meters
 from tools.pages import SOURCES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package chromium"),
-              pytest.mark.timeout(300)]
+pytestmark = [needs_browser, pytest.mark.timeout(300)]
 
 KEY = "36c66639e48a8ca4d6bc8b282a793bbb"
 AUTH = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
@@ -26,7 +24,7 @@ WIFI = {"ssid": "Familie Jansen", "password": "zonnebloem 12", "channel": 11, "r
 NEIGHBOURS = [{"ssid": "Buren 2.4", "password": "niet van ons", "channel": 1, "rssi": -74},
               {"ssid": "Gast", "password": "", "channel": 6, "rssi": -82}]
 PROBE = "connectivitycheck.gstatic.com"
-SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+PASSWORD = "zonnepanelen op het dak"
 # where pictures of the pages go, for the README; nowhere in an ordinary run
 SHOTS = os.environ.get("WATTPORT_SHOTS")
 
@@ -35,10 +33,27 @@ SHOTS = os.environ.get("WATTPORT_SHOTS")
 def browser():
     with playwright.sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
             "--host-resolver-rules=MAP %s 127.0.0.1" % PROBE])
         yield browser
         browser.close()
+
+
+class House(Dongle):
+    """networks: None where the network of this machine is simply there, as on a Raspberry Pi."""
+
+    def __init__(self, folder, networks):
+        super().__init__(folder, networks=networks or [])
+        self.address = "http://127.0.0.1:%d" % self.port
+        if networks is None:
+            del self._environment["WATTPORT_AIR"]
+        self._portal = networks is not None
+
+    def __enter__(self):
+        super().__enter__()
+        if self._portal:  # before that nobody is on its Wi-Fi yet
+            self.firmware.wait_for_log("set-up: join")
+        return self
 
 
 class Meter:
@@ -77,6 +92,7 @@ class Page:
         self.page.set_default_timeout(PATIENCE * 1000)
         code = language[:2]
         self._texts = json.loads((SOURCES / "lang" / (code + ".json")).read_text()) if code != "en" else {}
+        self.language = code
         self._name = "%s-%s" % (code, size)
         self.wrong = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -94,16 +110,22 @@ class Page:
         return text
 
     def step(self, name):
-        """Wait for a step; it has the focus on its heading, and nothing of it is wider than the screen."""
+        """Wait for a step. It has the focus on its heading, labels and contrast are right, and nothing is wider than
+        the screen."""
         self.page.wait_for_selector("#step-%s:not([hidden])" % name)
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         self.page.wait_for_function("id => document.activeElement.id === id", arg="h-" + name)
+        assert complaints(self.page) == []
 
     def says(self, selector, text, *values):
         """Wait until an element shows a text, in this page's language."""
         wanted = self.t(text, *values)
         self.page.wait_for_function(
             "([where, what]) => document.querySelector(where).textContent.includes(what)", arg=[selector, wanted])
+
+    def open(self, house):
+        self.page.goto(house.address + "/setup")
+        self.page.wait_for_selector("main > [id^=step-]:not([hidden]):not(#step-wait)")
 
     def next(self, step):
         self.page.click("#step-%s .end .primary" % step)
@@ -149,8 +171,8 @@ def give_key(page):
     page.says("#key-verdict", "A key has exactly 32 digits. Look for one that is missing or doubled.")
     page.page.fill("#key", "f" * 32)
     page.next("key")
-    page.says("#key-verdict", "The key is wrong: what the meter sends makes no sense with it. Compare it with the letter, "
-              "digit by digit.")
+    page.says("#key-verdict", "The key is wrong: what the meter sends makes no sense with it. Compare it with the "
+              "letter, digit by digit.")
     page.shot("key-wrong")
     page.page.fill("#key", "-".join(KEY[place:place + 4].upper() for place in range(0, 32, 4)))
     page.page.click("#second summary")
@@ -167,8 +189,8 @@ def name_broker(page, broker):
     page.page.fill("#host", "127.0.0.1")
     page.page.fill("#port", str(free_port()))
     page.next("mqtt")
-    page.says("#mqtt-verdict", "“{0}” is there, but no broker listens on this port. Is the port right, and is the broker "
-              "running?", "127.0.0.1")
+    page.says("#mqtt-verdict", "“{0}” is there, but no broker listens on this port. Is the port right, and is the "
+              "broker running?", "127.0.0.1")
     page.page.fill("#port", str(broker.port))
     page.page.fill("#user", "p1")
     page.page.fill("#mqtt-password", "fout")
@@ -178,6 +200,35 @@ def name_broker(page, broker):
     page.page.fill("#mqtt-password", "stroom op")
     page.next("mqtt")
     page.says("#mqtt-verdict", "The broker lets the dongle in.")
+
+
+def choose_password_and_prices(page):
+    page.step("password")
+    page.page.fill("#password", "kort")
+    page.next("password")
+    page.says("#password-error", "A password has at least 8 characters.")
+    page.page.fill("#password", PASSWORD)
+    page.shot("password")
+    page.next("password")
+    page.step("time")
+    page.page.fill("#import", "0,2345")
+    page.page.fill("#export", "o.05")
+    page.next("time")
+    page.says("#export-error", "A price is a number, such as {0}", "0.25" if page.language == "en" else "0,25")
+    page.page.fill("#export", "0.05")
+    page.next("time")
+
+
+def save(page, house):
+    page.next("finish")
+    page.step("done")
+    page.shot("done")
+    page.page.wait_for_selector("#open:not([hidden])")
+    assert house.firmware.starts == 2
+
+
+def kept(folder):
+    return json.loads((folder / "state" / "settings.json").read_text())
 
 
 @pytest.mark.parametrize("language, size", [("en-GB", "phone"), ("nl-NL", "phone"), ("en-GB", "desktop"),
@@ -203,37 +254,80 @@ def test_the_first_set_up_from_the_probe_address_to_the_first_reading(tmp_path, 
         page.next("key")
         name_broker(page, broker)
         page.next("mqtt")
-        page.step("password")
-        page.page.fill("#password", "kort")
-        page.next("password")
-        page.says("#password-error", "A password has at least 8 characters.")
-        page.page.fill("#password", "zonnepanelen op het dak")
-        page.shot("password")
-        page.next("password")
-        page.step("time")
-        page.page.fill("#import", "0,2345")
-        page.page.fill("#export", "0.05")
-        page.next("time")
+        choose_password_and_prices(page)
         page.step("finish")
         page.says("#summary", "Familie Jansen")
         page.says("#summary", "Kamstrup")
         page.shot("finish")
-        page.next("finish")
-        page.step("done")
-        page.shot("done")
-        page.page.wait_for_selector("#open:not([hidden])")
-        assert house.firmware.starts == 2
+        save(page, house)
         page.page.click("#open")
         page.page.wait_for_function("() => /[0-9]/.test(document.getElementById('power').textContent)")
         page.shot("reading")
-        check_what_is_kept(tmp_path / "state" / "settings.json", broker)
-        assert page.page.evaluate("fetch('/api/status').then(answer => answer.json())")["setup"] is False
+        assert house.ask("/api/status")[1]["setup"] is False
+        check_what_is_kept(kept(tmp_path), broker)
 
 
-def check_what_is_kept(file, broker):
-    kept = json.loads(file.read_text())
+def check_what_is_kept(kept, broker):
     assert kept["wifi"] == {"ssid": WIFI["ssid"], "password": WIFI["password"]}
     assert kept["meter"] == {"key": KEY, "auth_key": AUTH}
     assert kept["mqtt"] == {"host": "127.0.0.1", "port": broker.port, "user": "p1", "password": "stroom op"}
     assert kept["tariff"] == {"import_micro": 234500, "export_micro": 50000}
     assert kept["web"]["password"].startswith("pbkdf2:")
+
+
+def test_a_phone_that_forgets_the_page_in_the_middle_goes_on_where_it_was(tmp_path, browser):
+    with House(tmp_path, networks=[WIFI]) as house, Meter(house.wire, "dsmr5"):
+        with Page(browser, "de-DE", "phone", house.firmware.log) as page:
+            page.open(house)
+            page.next("welcome")
+            page.step("wifi")
+            page.page.check("text=Familie Jansen")
+            page.page.fill("#wifi-password", WIFI["password"])
+            page.next("wifi")
+            page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
+        with Page(browser, "de-DE", "phone", house.firmware.log) as page:  # another sheet: nothing is in its storage
+            page.open(house)
+            page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
+            page.next("wifi")
+            page.step("meter")
+            page.says("#meter-live", "Iskraemeco")
+            page.says("#meter-live", "The meter is read. Switch something on, and the figure follows.")
+            page.next("meter")
+            page.step("mqtt")
+            page.page.click("#step-mqtt .skip")
+            choose_password_and_prices(page)
+            page.step("finish")
+            page.page.reload()
+            page.page.wait_for_selector("#step-finish:not([hidden])")
+            save(page, house)
+        assert kept(tmp_path)["wifi"] == {"ssid": WIFI["ssid"], "password": WIFI["password"]}
+        assert "mqtt" not in kept(tmp_path)
+
+
+@pytest.mark.parametrize("size", ["small", "desktop"])
+def test_where_the_network_is_simply_there_nobody_is_asked_for_a_wifi(tmp_path, browser, size):
+    with House(tmp_path, networks=None) as house, Meter(house.wire, "dsmr5"), \
+            Page(browser, "fr-FR", size, house.firmware.log) as page:
+        page.open(house)
+        page.next("welcome")
+        page.step("meter")
+        page.says("#where", "Step {0} of {1}", 2, 6)
+        page.says("#meter-live", "Iskraemeco")
+        page.next("meter")
+        page.step("mqtt")
+        page.page.click("#step-mqtt .skip")
+        choose_password_and_prices(page)
+        page.step("finish")
+        save(page, house)
+        assert "wifi" not in kept(tmp_path)
+        page.page.goto(house.address + "/setup")  # it is closed now
+        page.page.wait_for_selector("#step-closed:not([hidden])")
+
+
+def test_without_scripts_the_page_says_so(tmp_path, browser):
+    with House(tmp_path, networks=[WIFI]) as house:
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(house.address + "/setup")
+        assert "JavaScript" in page.inner_text("noscript")
+        context.close()

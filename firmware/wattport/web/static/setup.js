@@ -526,8 +526,8 @@ function enterFinish() {
 function drawSummary() {
   const place = $("summary"), meter = tried.meter || {};
   empty(place);
-  const row = (name, value, step) => place.append(make("div", {}, make("div", {}, make("dt", {}, name), make("dd", {}, value)),
-    make("button", {type: "button", class: "quiet", "aria-label": t("Change: {0}", name), onclick: () => show(step)}, t("Change"))));
+  const row = (name, value, step) => place.append(make("div", {}, make("dt", {}, name), make("dd", {}, value),
+    make("dd", {}, make("button", {type: "button", class: "quiet", "aria-label": t("Change: {0}", name), onclick: () => show(step)}, t("Change")))));
   const wifi = wifiChosen();
   if (status.portal) row(t("Wi-Fi"), wifi || t("none"), "wifi");
   row(t("Meter"), S.pulse ? t("flashes of the LED") : meter.state === "ok" ? [meterName(meter), meterPower(meter)].filter(Boolean).join(", ") : t("not read yet"), "meter");
@@ -614,17 +614,24 @@ function drawDone() {
   $("trouble").hidden = !portal || back;
 }
 
-// In the same network as before (on a computer, or when the access point stays in reach) the page sees it come back.
+// In the same network as before (on a computer, or when the access point stays in reach) the page sees it come back,
+// and waits some seconds for the first reading: then there is something to see.
 async function waitForIt() {
   await pause(4000);
-  for (let tries = 0; tries < 90 && !back; tries++) {
-    try {
-      const now = await api("GET", "/api/status", null, {timeout_ms: 3000, silent: true});
-      back = !now.portal && now.password;
-    } catch (error) { /* not yet */ }
-    if (back) drawDone();
-    else await pause(2000);
+  const asked = path => api("GET", path, null, {timeout_ms: 3000, silent: true});
+  for (let tries = 0; tries < 90; tries++) {
+    const now = await asked("/api/status").catch(() => null);
+    if (now && !now.portal && now.password) break;
+    await pause(2000);
+    if (tries === 89) return;
   }
+  for (let tries = 0; tries < 6; tries++) {
+    const reading = await asked("/api/reading").catch(error => error.status === 401);
+    if (reading) break;
+    await pause(1500);
+  }
+  back = true;
+  drawDone();
 }
 
 // ---- start
