@@ -36,7 +36,7 @@ HEAP_FOUNDATION = 60 * KIB
 SLOT = 200 * KIB
 BLOCK = 4096
 PAGE = 100 * KIB  # over the wire: the heaviest one with all it loads
-PAGES = 90 * KIB  # in flash: all of them, in all languages
+PAGES = 110 * KIB  # in flash: all of them, in all languages; a part of SLOT
 
 
 def kernels():
