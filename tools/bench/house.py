@@ -2,9 +2,11 @@
 """The running application under the 32-bit port, a broker, a listener, and the wire in the meter port."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -18,17 +20,56 @@ HEAP = "136k"
 HEALTH_S = 6  # the first report comes 5 s behind the start
 
 
+class Crowd:
+    """What a dashboard can be up to at worst: three who load it again and again, and one who sends a byte a second."""
+
+    def __init__(self, page):
+        self._page = page
+        self._over = threading.Event()
+        self.threads = [threading.Thread(target=self._load) for _ in range(3)] + [threading.Thread(target=self._dawdle)]
+
+    def _load(self):
+        while not self._over.is_set():
+            for path in ("", "common.js", "uplot.js", "api/health", "api/reading"):
+                try:
+                    urllib.request.urlopen(self._page + path, timeout=10).read()
+                except OSError:
+                    pass
+
+    def _dawdle(self):
+        host, port = self._page.split("/")[2].split(":")
+        while not self._over.is_set():
+            with socket.create_connection((host, int(port)), 10) as client:
+                try:
+                    for byte in b"GET / HTTP/1.1":
+                        client.sendall(bytes((byte,)))
+                        if self._over.wait(1):
+                            break
+                except OSError:
+                    pass  # cut off, as it should be
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+
+    def __exit__(self, *_):
+        self._over.set()
+        for thread in self.threads:
+            thread.join()
+
+
 class House:
     """`meter`: a simulated one; `keys`: (key, authentication key) or Nones; `protocol`: the one that was found on the
     line at an earlier start, None for the first of all, when every protocol has to be tried. A broker of its own."""
 
-    def __init__(self, folder, name, meter, keys, protocol, web=False):
+    def __init__(self, folder, name, meter, keys, protocol, web=False, crowded=False):
         self.meter = meter
         port = free_port()
         # Home Assistant's discovery borrows some 10 KB while it is sent, once; here the heap is that of the years after
         document = {"mqtt": {"host": "127.0.0.1", "port": port, "discovery": False},
                     "meter": {name: key.hex() for name, key in zip(("key", "auth_key"), keys) if key}}
         self.page = None
+        self.crowded = crowded
         if web:
             document["web"] = {"port": free_port()}
             self.page = "http://127.0.0.1:%d/" % document["web"]["port"]
@@ -49,6 +90,10 @@ class House:
 
     async def live(self, telegrams, pause_s):
         """([milliseconds from a telegram's last byte to its message], the health after 5 s)."""
+        with contextlib.ExitStack() as crowd:
+            return await self._live(telegrams, pause_s, crowd)
+
+    async def _live(self, telegrams, pause_s, crowd):
         client = MQTTClient(config={"auto_reconnect": False, "connection_timeout": 5})
         for _ in range(50):
             try:
@@ -61,7 +106,9 @@ class House:
         health, delays, loaded = None, [], None
         while (await client.deliver_message()).topic != self.topic + "state":
             pass
-        for _ in range(telegrams):
+        for number in range(telegrams):
+            if self.crowded and number == 2:  # which looks in when there is something to see
+                crowd.enter_context(Crowd(self.page))
             line.sendall(self.meter.next()[0])
             sent = time.perf_counter()
             while True:
