@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from host_tests.brokers import Listener, Mosquitto, eventually
 from host_tests.firmware import Firmware, Wire
-from tools import dongle, label
+from tools import dongle, label, meters
 from tools.paths import ROOT
 
 HOME = {"ssid": "home", "password": "geheim99", "channel": 6, "rssi": -55, "address": "127.0.0.9"}
@@ -142,6 +143,30 @@ def test_the_broker_is_looked_for_only_when_there_is_a_connection_and_again_afte
             health = json.loads(listener.wait(firmware.topic("health")))
             # the first one may have waited for the broker
             assert (health["wifi"], health["rssi"]) in (("not_found", None), ("connected", -55))
+
+
+def test_the_meter_is_read_while_a_network_is_sought(tmp_path, air):
+    meter = meters.make("dsmr5", seed=5, start=1_760_000_000)
+    air.set(HOME)
+    with Mosquitto(tmp_path) as broker, Listener(broker.port) as listener, Wire() as wire:
+        # the simulated radio loses its networks, and the broker on this machine is there all the same
+        groups = {"wifi": BOTH, "web": {"port": 0},
+                  "mqtt": {"host": "127.0.0.1", "port": broker.port, "discovery": False}}
+        with Firmware(tmp_path, wire.uart, groups, environment=air.environment) as firmware:
+            wait_for_connections(firmware, 1)
+            listener.wait(firmware.topic("state"), lambda text: text == b"online")
+            for number in range(30):
+                if number == 5:
+                    air.set()
+                telegram, expected = meter.next()
+                wire.send(telegram)
+                listener.wait(firmware.topic("reading"),
+                              lambda text, wanted=expected: json.loads(text)["import_wh"] == wanted["import_wh"])
+                time.sleep(0.2)
+            air.set(HOME)
+            wait_for_connections(firmware, 2)
+            assert firmware.logged("no network of this name")
+            assert not firmware.logged("task") and not firmware.logged("telegram of")
 
 
 # ---- the button and the access point
