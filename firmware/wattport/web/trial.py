@@ -76,8 +76,10 @@ def _meter(web):
     if "power_import_w" in newest or "power_export_w" in newest:
         power = newest.get("power_import_w", 0) - newest.get("power_export_w", 0)
     told = {name: report[name] for name in "family telegrams errors key line line_found bytes".split()}
-    told.update(state=report["meter"], model=newest.get("meter_model", ""), power_w=power,
-                maker=getattr(web.app.meter, "maker", ""))
+    told["state"] = report["meter"]
+    told["model"] = newest.get("meter_model", "")
+    told["power_w"] = power
+    told["maker"] = getattr(web.app.meter, "maker", "")
     return told
 
 
