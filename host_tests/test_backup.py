@@ -5,6 +5,8 @@ import copy
 import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from host_tests.firmware import Wire
 from host_tests.owner import Owner
+from tools import meters
+from tools.paths import ROOT
 
 PASSPHRASE = "lönn och björk 1"
 KEY = "53c2e753c2e753c2e753c2e753c2e753"
@@ -36,6 +40,14 @@ def sealed(secrets, passphrase, iterations=100):
             "nonce": os.urandom(12).hex()}
     text = AESGCM(key_of(made, passphrase)).encrypt(bytes.fromhex(made["nonce"]), json.dumps(secrets).encode(), None)
     return {**made, "data": text[:-16].hex(), "tag": text[-16:].hex()}
+
+
+def shown(folder, backup, passphrase):
+    """What tools.backup says of it."""
+    path = folder / "backup.json"
+    path.write_text(json.dumps(backup))
+    return subprocess.run([sys.executable, "-m", "tools.backup", str(path), "--passphrase", passphrase], cwd=ROOT,
+                          capture_output=True, text=True)
 
 
 def together(one, other):
@@ -66,6 +78,16 @@ def test_with_a_passphrase_the_secrets_are_sealed_and_only_it_opens_them(owner):
         opened(backup["secrets"], PASSPHRASE + " ")
     again = owner.json("/api/backup", {"passphrase": PASSPHRASE})["secrets"]
     assert again["salt"] != backup["secrets"]["salt"] and again["nonce"] != backup["secrets"]["nonce"]
+
+
+def test_the_tool_shows_a_backup_or_says_why_not(owner, tmp_path):
+    backup = owner.json("/api/backup", {"passphrase": PASSPHRASE})
+    done = shown(tmp_path, backup, PASSPHRASE)
+    assert done.returncode == 0 and json.loads(done.stdout) == owner.needed(together(PLAIN, SECRETS))
+    for wrong, words in ((backup, "passphrase is wrong"), ({"wattport": 2}, "no backup"), (5, "no backup"),
+                         ({**backup, "secrets": {"kdf": "x"}}, "not known"), ({**backup, "secrets": {}}, "damaged")):
+        done = shown(tmp_path, wrong, "not this one")
+        assert done.returncode == 1 and words in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("passphrase", ["short", 12345678, ["x" * 8]])
@@ -140,3 +162,27 @@ def test_everything_that_is_wrong_in_a_backup_is_listed(owner):
     backup = {"wattport": 1, "settings": {"mqtt": {"port": 0, "later": 1}, "newer": {}}}
     wrong = owner.json("/api/restore", {"backup": backup}, 422)["wrong"]
     assert sorted(text.split(":")[0] for text in wrong) == ["mqtt.later", "mqtt.port", "newer"]
+
+
+def test_a_long_certificate_is_saved_and_restored_in_the_heap_of_a_chip(tmp_path):
+    """Beside an encrypted meter that goes on sending, MQTT and the web server."""
+    key = bytes(range(16))
+    meter = meters.make("lu", seed=7, start=1_760_000_000, key=key)
+    certificate = "-----BEGIN CERTIFICATE-----\n" + ("A" * 64 + "\n") * 44 + "-----END CERTIFICATE-----\n"
+    settings = {"meter": {"key": key.hex()}, "mqtt": {"host": "127.0.0.1", "port": 1, "password": "x" * 100}}
+    with Wire() as wire, Owner(tmp_path, wire, settings) as owner:
+        for _ in range(3):
+            wire.send(meter.next()[0])
+        owner.firmware.wait_for_log("reading ")
+        wrong = {"mqtt": {"ca": certificate, "tls": True, "port": 0}}
+        for _ in range(3):
+            assert owner.json("/api/settings", wrong, 422)["setting"] == "mqtt.port"
+            wire.send(meter.next()[0])
+        backup = owner.json("/api/backup", {"passphrase": PASSPHRASE})
+        backup["settings"]["mqtt"].update(ca=certificate, tls=True)
+        for _ in range(3):
+            assert owner.json("/api/restore", {"backup": backup, "passphrase": "wrong one"}, 422)
+            wire.send(meter.next()[0])
+        owner.json("/api/restore", {"backup": backup, "passphrase": PASSPHRASE})
+        assert owner.kept() == together(settings, {"mqtt": {"ca": certificate, "tls": True}})
+        assert not owner.firmware.logged("task")

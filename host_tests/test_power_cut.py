@@ -110,7 +110,7 @@ while not done:
 print(json.dumps(found))
 '''
 OLD = {"wifi": {"ssid": "old", "password": "x" * 20}, "mqtt": {"host": "broker", "user": "me"}}
-BIG = "-----BEGIN CERTIFICATE-----" + "A" * 4000
+BIG = "-----BEGIN CERTIFICATE-----" + "A" * 2900
 
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))

@@ -54,7 +54,7 @@ port 1883 whole 1 65535
 user "" text 128
 password "" text 128
 tls false flag
-ca "" pem 4096
+ca "" pem 3000
 base "" topic 64
 client_id "" text 64
 interval_s 0 whole 0 3600
