@@ -122,8 +122,9 @@ def _program():
 
 def _compile_slot(top, arch, found, foreign):
     program = slot.Program({name: text for name, (_, text) in found.items()}, slot.GROUPS, foreign)
+    paths = program.paths()
     for name, text in program.build().items():
-        compile_text(text, found[name][0], top.joinpath(*name.split(".")).with_suffix(".mpy"), arch)
+        compile_text(text, found[name][0], top / paths[name], arch)
     _write(top / "names.json", json.dumps(program.trace, indent=0).encode())
 
 
@@ -163,7 +164,7 @@ def simulation(arch):
 
 def shipped(top):
     """What of a compiled tree belongs on a device: [path, ...]."""
-    return sorted(path for end in ("mpy", "gz", "csp", "jsonl") for path in top.rglob("*." + end))
+    return sorted(path for end in ("mpy", "gz", "jsonl") for path in top.rglob("*." + end))
 
 
 def micropython(runtime, extra_path=(), heap=None):

@@ -31,6 +31,13 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
     "wattport.frame.decrypt": "crypto.gcm crypto.ghash",
 }.items()}
 
+_HEAD = "wattport.app"  # what main.py imports
+_MODULES = "wattport.modules"
+# in there: what the slot does instead, `flat`
+_PLACE = "    return name  # as it is", "    room, _, last = name[9:].rpartition('.')\n    return room[:1] + last"
+_BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate dht errno espnow framebuf gc hashlib
+    heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
+    ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
 _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 # the compiler knows them, or something built in looks for them in any object
 _SPECIAL = frozenset("""const micropython native viper bytecode ptr ptr8 ptr16 ptr32 uint int bool object super self
@@ -39,6 +46,16 @@ _SPECIAL = frozenset("""const micropython native viper bytecode ptr ptr8 ptr16 p
 _PARAMETERS = 24  # names set aside for them: a parameter must never hide a global
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 _OURS = re.compile(r"wattport(?:\.\w+)+")
+
+
+def flat(name):
+    """The name in the slot of a module that is not always there: "wattport.web.gate" → "wgate". With packages, each
+    import leaves three names in the heap for ever, and there are the packages themselves. firmware/wattport/modules.py
+    does the same with what it is given."""
+    if name == _HEAD or not name.startswith("wattport."):
+        return name
+    room, _, last = name[len("wattport."):].rpartition(".")
+    return room[:1] + last
 
 
 class SlotError(Exception):
@@ -79,7 +96,7 @@ class _Module(Source):
     """One module of the sources. `out`: the name of the module that it goes into."""
 
     def __init__(self, name, text):
-        super().__init__(text)
+        super().__init__(text.replace(*_PLACE) if name == _MODULES else text)
         self.name = self.out = name
         self.constants = {}  # global → int, written out wherever it is used
         self.globals = {}  # global → its new name
@@ -108,6 +125,10 @@ class Program:
                     self.modules[name].out = head
         for module in self.modules.values():
             self.groups.setdefault(module.out, []).append(module)
+        places = {}
+        for out in self.groups:
+            if places.setdefault(flat(out), out) != out or flat(out) in _BUILT_IN:
+                raise SlotError("%s and %s would both be %s" % (out, places[flat(out)], flat(out)))
         self.foreign = set()
         for text in foreign:
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
@@ -146,7 +167,7 @@ class Program:
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Call) and _last(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
                     texts = [node.args[1].value] if isinstance(node.args[1], ast.Constant) else module.strings()
-                    if isinstance(node.args[1], ast.Constant) or module.name != "wattport.modules":
+                    if isinstance(node.args[1], ast.Constant) or module.name != _MODULES:
                         for text in texts:
                             self.reached.update(_WORDS.findall(text))
 
@@ -217,11 +238,13 @@ class Program:
             for call in ast.walk(module.tree):
                 if not isinstance(call, ast.Call):
                     continue
+                called = _last(call.func)
                 for part in call.keywords:
                     # f(**settings): any of them
-                    names = of.get(_last(call.func), ()) if part.arg is None else [part.arg]
+                    names = of.get(called, ()) if part.arg is None else [part.arg]
                     passed.update(names)
-                    if part.arg is None or _last(call.func) in greedy:
+                    # to whom nobody knows, a dict's update() say, they are no names of ours
+                    if part.arg not in of.get(called, ()) or called in greedy or called in ("update", "dict"):
                         fixed.update(names)
         self.passed = passed & parameters
         return sorted(self.passed - fixed)
@@ -297,6 +320,10 @@ class Program:
         self.attributes = self._attributes(self.parameters + free)
         self._name_globals([name for name in free if name not in fixed])
         return {out: self._text(out) for out in self.groups}
+
+    def paths(self):
+        """{module that comes out: path of its file}"""
+        return {out: flat(out).replace(".", "/") + ".mpy" for out in self.groups}
 
     def _order(self, modules):
         """Modules of one group, each behind those that it imports from at its top."""
@@ -431,7 +458,16 @@ class _Writer(ast.NodeTransformer):
     # ---- nodes
 
     def visit_Name(self, node):
+        if node.id == "__file__":  # what lies beside it in the sources lies there still
+            path = "/%s.mpy" % self._module.name.replace(".", "/")
+            return ast.parse("(__file__.rpartition('/')[0] + %r)" % path, mode="eval").body
         return self._values.get(id(node), node)
+
+    def visit_Call(self, node):
+        if _last(node.func) == "__import__" and isinstance(node.args[0], ast.Constant):
+            node.args[0] = ast.Constant(flat(node.args[0].value))
+        self.generic_visit(node)
+        return node
 
     def visit_Attribute(self, node):
         root = self._roots.get(id(node.value))
@@ -485,9 +521,9 @@ class _Writer(ast.NodeTransformer):
             if not alone and (module.out == self._module.out or member in module.constants):
                 raise SlotError("%s binds %s more than once" % (self._module.name, name))
             if member is not None:
-                source, member = module.out, module.globals.get(member, member)
+                source, member = flat(module.out), module.globals.get(member, member)
             else:
-                source, _, member = module.out.rpartition(".")
+                source, _, member = flat(module.out).rpartition(".")
             one = ast.alias(member, new if new != member else None)
             statements.append(ast.ImportFrom(source, [one], 0) if source else ast.Import([one]))
         return statements or ast.Pass()

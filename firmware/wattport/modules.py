@@ -4,8 +4,14 @@
 import sys
 
 
+def _place(name):
+    """What the module is called where the program runs: in a dongle's slot names are shorter (tools/slot.py)."""
+    return name  # as it is
+
+
 def forget(name):
     """Let go of the module called `name` ("wattport.net.dns"); what still refers to its functions keeps those."""
+    name = _place(name)
     sys.modules.pop(name, None)
     package, _, module = name.rpartition(".")
     package = sys.modules.get(package)
@@ -16,7 +22,7 @@ def forget(name):
 def load(module, name):
     """What `from module import name` gives, by texts: an import statement leaves its names in the heap for ever, even
     where it is never reached."""
-    return getattr(__import__(module, None, None, ("*",)), name)
+    return getattr(__import__(_place(module), None, None, ("*",)), name)
 
 
 def fetch(module, name):

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""The program as it ships: joined and renamed, and still the same program."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tools import slot, trace
+from tools.compile import RUNTIMES, simulation, slot_tree
+from tools.names import EVERYWHERE, ON_THE_CHIP, ON_UNIX
+from tools.slot import Program, SlotError
+
+MODULES = {
+    "wattport.app": '''"""Knows everybody."""
+from micropython import const
+import json
+from wattport import lazily
+from wattport.part import LIMIT, Part, helper as help_me
+from wattport.other import helper
+_STEP = const(3)
+class App:
+    kinds = ("a", "b")
+    def __init__(self, start, step=_STEP):
+        self.part = Part(start)
+        self._step = step
+        self.unwell = self.part.missing
+    def count(self, often, *, widely=1):
+        numbers = [self.part.add(self._step * widely) for number in range(often)]
+        return numbers + [LIMIT, helper(1), help_me(1), lazily.twice(self.part)]
+def start():
+    from wattport import lazily as again
+    value = App(1).count(2, widely=2)
+    named = dict(missing=value)
+    named.update(widely=again.late(App(5)))
+    return named
+''',
+    "wattport.part": '''
+LIMIT = 1 << 4
+_BASE = -2
+def helper(value):
+    return value + _BASE
+class Part:
+    missing = None
+    def __init__(self, start): self.total = start
+    def add(self, more):
+        def inner(by): return by + more
+        self.total = inner(self.total)
+        return self.total
+''',
+    "wattport.other": '''
+def helper(value): return _twice(value) + 100
+def _twice(value): return value * 2
+''',
+    "wattport.lazily": '''
+from wattport.part import LIMIT, helper
+from wattport import other
+class Told: pass
+def twice(part):
+    return part.total * 2 + LIMIT
+def late(app):
+    app.part.add(other.helper(helper(3)))
+    return getattr(app, "unwell"), app.part.total, app.kinds
+''',
+}
+
+
+def run(texts):
+    """What start() gives, of modules that are texts."""
+    program = "texts = %r\n" % texts + '''
+import importlib.abc, importlib.machinery, sys
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        if name in texts or name == "wattport" or name == "micropython":
+            return importlib.machinery.ModuleSpec(name, self, is_package=name == "wattport")
+    def create_module(self, spec): return None
+    def exec_module(self, module):
+        if module.__name__ == "micropython":
+            module.const = lambda value: value
+        exec(texts.get(module.__name__, ""), module.__dict__)
+sys.meta_path.insert(0, Finder())
+from wattport import app
+print(app.start())
+'''
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def built(modules, groups=None):
+    return {slot.flat(name): text for name, text in Program(modules, groups).build().items()}
+
+
+GROUPS = ({}, {"wattport.app": ["wattport.part"]}, {"wattport.app": ["wattport.other", "wattport.part"]},
+          {"wattport.app": ["wattport.part"], "wattport.lazily": ["wattport.other"]})
+
+
+@pytest.mark.parametrize("groups", GROUPS)
+def test_what_is_joined_and_renamed_does_what_it_did(groups):
+    texts = built(MODULES, groups)
+    assert run(texts) == run(MODULES) != ""
+    swallowed = {name for names in groups.values() for name in names}
+    assert set(texts) == {slot.flat(name) for name in set(MODULES) - swallowed}
+
+
+def test_names_of_our_own_become_names_of_the_rom_and_constants_vanish():
+    whole = "\n".join(Program(MODULES, GROUPS[2]).build().values())
+    for name in ("_step", "total", "often", "_twice", "_STEP", "_BASE", "LIMIT"):
+        assert name not in whole
+    for name in ("unwell", "start", "widely", "missing"):  # by getattr, of the ROM, and keys of a dict
+        assert name in whole
+
+
+def test_the_same_sources_give_the_same_text():
+    assert Program(MODULES, GROUPS[3]).build() == Program(dict(reversed(MODULES.items())), GROUPS[3]).build()
+
+
+def test_a_module_that_a_text_names_stays_for_itself():
+    modules = {**MODULES, "wattport.port": 'PLACE = "wattport.other"\n'}
+    assert "wattport.other" in Program(modules, GROUPS[2]).build()
+
+
+def test_a_name_that_stands_for_two_imports_is_refused():
+    modules = {"wattport.app": "from wattport.part import time\n", "wattport.part": "from os import path as time\n",
+               "wattport.other": "import time\nstart = time.time()\n"}
+    with pytest.raises(SlotError, match="time"):
+        Program(modules, {"wattport.app": ["wattport.part", "wattport.other"]}).build()
+
+
+def test_two_modules_that_would_have_one_file_are_refused():
+    with pytest.raises(SlotError, match="wattport.net.page"):
+        Program({"wattport.net.page": "", "wattport.need.page": ""})
+
+
+def test_a_local_name_hides_no_global():
+    """A parameter, an inner function and what stands around them all have names of their own."""
+    modules = {"wattport.app": '''
+def outer(first, second):
+    def inner(third): return helper(first) + second + third + len([first])
+    return inner
+def helper(value): return value * 2
+def start(): return outer(1, 10)(100), [helper(one) for one in (1, 2)]
+'''}
+    assert run(built(modules)) == run(modules) == "(113, [2, 4])\n"
+
+
+def test_a_traceback_tells_the_names_of_the_sources():
+    program = Program(MODULES, GROUPS[2])
+    program.build()
+    new = next(new for new, old in program.trace["wattport.app"].items() if old == ["wattport.other._twice"])
+    text = 'Traceback:\n  File "app", line 1, in %s\nValueError\n' % new
+    assert 'in %s = wattport.other._twice\n' % new in trace.told(text, program.trace)
+    assert trace.told("nothing", program.trace) == "nothing"
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_every_module_of_the_slot_can_be_imported_and_none_of_the_joined_is_there(runtime, tmp_path):
+    program, arch = RUNTIMES[runtime]
+    top = slot_tree(arch)
+    names = sorted(".".join(path.relative_to(top).with_suffix("").parts) for path in top.rglob("*.mpy"))
+    (tmp_path / "all.py").write_text("import wattport.app\nfor name in %r:\n    __import__(name)\nprint('all')" % names)
+    done = subprocess.run([str(program), "-X", "heapsize=4m", "all.py"], cwd=tmp_path, capture_output=True, text=True,
+                          env={"MICROPYPATH": "%s:%s:.frozen" % (top, simulation(arch))})
+    assert done.stdout == "all\n", done.stdout + done.stderr
+    assert "log" not in names and "wattport.app" in names
+
+
+def test_names_of_the_slot_that_are_not_in_the_rom_are_few():
+    """Those that a text reaches, and no more: this is what the heap is saved by."""
+    found = json.loads((slot_tree("x86") / "names.json").read_text())
+    new = {name for names in found.values() for name in names}
+    assert len(new) > 80 and new <= EVERYWHERE
+    assert not EVERYWHERE & (ON_THE_CHIP | ON_UNIX)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The names of the sources in a traceback from a device: tools/slot.py has given the functions others.
+
+    python -m tools.trace < console.txt
+
+It has to be the program of these very sources. A name that several functions of a module have gives them all.
+"""
+
+import json
+import re
+import sys
+
+from tools.compile import slot_tree
+
+_LINE = re.compile(r'File "(\w+)", line \d+, in (\w+)')
+
+
+def told(text, trace):
+    """The text, with what was meant behind each place. trace: {module: {new: [old, ...]}}."""
+    def old(match):
+        module, name = match.groups()
+        found = [whole for out, names in sorted(trace.items()) if out.rpartition(".")[2] == module
+                 for whole in names.get(name, ())]
+        return match.group() + (" = " + " or ".join(found) if found else "")
+
+    return _LINE.sub(old, text)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(told(sys.stdin.read(), json.loads((slot_tree("xtensawin") / "names.json").read_text())))
