@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from host_tests.brokers import Listener, Mosquitto, eventually
@@ -407,6 +407,7 @@ def test_a_trial_from_the_settings_page_goes_back_to_the_network_that_is_set(tmp
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(names=[b"\xc0\x80\xc0\x80", b"\xed\xa0\x80", b"fine"])
 @given(names=st.lists(st.binary(max_size=32), max_size=40))
 def test_no_name_on_the_air_upsets_a_scan(tmp_path, air, names):
     air.set(*[{"ssid": list(name), "password": "12345678", "rssi": -40 - place} for place, name in enumerate(names)])

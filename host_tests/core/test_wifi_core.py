@@ -58,6 +58,14 @@ def test_hidden_networks_and_names_that_are_no_text_are_left_out():
         {"ssid": "caf\u00e9", "rssi": -50, "secure": False}]
 
 
+def test_what_only_looks_like_utf_8_is_no_name():
+    for name in (b"\xc0\x80", b"a\xc1\xbfb", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80",
+                 b"\xf4\x90\x80\x80", b"\xf7\xbf\xbf\xbf", b"\xf8\x88\x80\x80\x80", b"\x80", b"\xe2\x82", b"a\xff"):
+        assert listed([found(name, -50)]) == [], name
+    for name in ("a", "\u00e9", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"):
+        assert listed([found(name.encode(), -50)])[0]["ssid"] == name
+
+
 def test_no_more_than_twenty_are_listed_and_those_are_the_strongest():
     rows = listed([found(b"n%d" % number, -100 + number) for number in range(60)])
     assert len(rows) == 20

@@ -59,15 +59,25 @@ def fixed(settings):
             settings["dns"] or gateway)
 
 
+def _text(name):
+    """The text of a name, or "" for one that is no UTF-8 (RFC 3629); MicroPython alone would take more for such."""
+    try:
+        text = name.decode()
+        points = [ord(char) for char in text]
+        if "".join([chr(point) for point in points]).encode() == name and not [
+                point for point in points if 0xD800 <= point < 0xE000]:
+            return text
+    except (UnicodeError, ValueError):
+        pass
+    return ""
+
+
 def listed(found):
     """[{"ssid", "rssi", "secure"}] of what scan() gives: each name once, where it is strongest; no hidden ones, none
     whose name is no UTF-8, as nobody could type it; the strongest first, 20 at most."""
     best = {}
     for ssid, _, _, rssi, security, _ in found:
-        try:
-            ssid = ssid.decode()
-        except UnicodeError:
-            continue
+        ssid = _text(ssid)
         if ssid and (ssid not in best or rssi > best[ssid][0]):
             best[ssid] = rssi, security
     ordered = sorted([(-rssi, ssid, security) for ssid, (rssi, security) in best.items()])
