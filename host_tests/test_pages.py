@@ -113,7 +113,7 @@ def test_a_script_that_would_end_its_element_is_refused(tmp_path):
 def test_packing_twice_gives_the_same_bytes_and_nothing_that_is_old_stays(packed, tmp_path):
     (tmp_path / "lang").mkdir()
     (tmp_path / "lang" / "xx.json.gz").write_bytes(b"old")
-    (tmp_path / "other.html.csp").write_bytes(b"old")
+    (tmp_path / "other.html.gz").write_bytes(b"old")
     pages.pack(tmp_path)
     assert {path.relative_to(packed): path.read_bytes() for path in packed.rglob("*.*")} == {
         path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.*")}
@@ -276,6 +276,19 @@ def test_the_ids_that_scripts_ask_for_are_there():
 
 def test_sentences_of_the_device_are_read_from_its_source():
     assert {"the key is right", "This is not the password."} <= device_texts()
+
+
+def test_the_policy_stands_in_the_header_of_the_page_and_whoever_unpacks_it_does_not_mind(packed, built):
+    for name in PAGES:
+        data = (packed / (name + ".gz")).read_bytes()
+        assert pages.comment(data) == built[name + ".csp"] and gzip.decompress(data) == built[name]
+    assert pages.comment((packed / "uplot.js.gz").read_bytes()) == b""
+
+
+@pytest.mark.parametrize("policy", [b"a" * (pages.COMMENT + 1), b"a\0b"])
+def test_a_policy_that_the_device_would_not_read_to_its_end_is_refused(policy):
+    with pytest.raises(pages.PageError):
+        pages.zipped(b"page", policy)
 
 
 def test_gzip_carries_no_time_so_that_a_build_can_be_repeated(packed):

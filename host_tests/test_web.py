@@ -414,4 +414,4 @@ def test_the_tree_for_a_chip_carries_microdot_and_the_pages(tmp_path):
     top = compile_tree("xtensawin", into=tmp_path)
     names = {path.relative_to(top).as_posix() for path in shipped(top)}
     static = "wattport/web/static/"
-    assert {"microdot.mpy", static + "index.html.gz", static + "index.html.csp", static + "uplot.js.gz"} <= names
+    assert {"microdot.mpy", static + "index.html.gz", static + "uplot.js.gz"} <= names

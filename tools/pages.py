@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Pack firmware/wattport/web/static for a device: each page is one gzipped file, style and script inside.
 
-A dongle serves four clients at a time, so a page must not be five requests. Beside each page lies the policy (.csp)
-that lets only its own style and script run. What several pages share (their common scripts, the charts, the languages)
-stays apart, as flash is scarce, and browsers keep it.
+A dongle serves four clients at a time, so a page must not be five requests. In the comment of a page's gzip header
+stands the policy that lets only its own style and script run: another file would take another block of the flash. What
+several pages share (their common scripts, the charts, the languages) stays apart, as flash is scarce, and browsers keep
+it.
 
 A language goes out as {hash of the English text: translation}: the English text is in the pages already.
 """
@@ -27,6 +28,7 @@ _LINK = re.compile(r'<script src="([\w.]+)"></script>')
 _SCHEMA = ROOT / "tools" / "schema.py"
 # a shared script that did not arrive, as the dongle was busy say, is asked for again
 _RETRY = "if (!window.api) setTimeout(() => location.reload(), 3000);\n"
+COMMENT = 512  # bytes that web/page.py looks for the policy in
 _STAMP = "made.txt"  # does not ship
 
 
@@ -148,6 +150,21 @@ def build(sources=SOURCES):
     return {name: text.encode() for name, text in files.items()}
 
 
+def zipped(data, comment=b""):
+    """Gzip without a time, so that a build can be repeated; `comment` in its header, RFC 1952, 2.3.1."""
+    made = gzip.compress(data, 9, mtime=0)
+    if not comment:
+        return made
+    if len(comment) > COMMENT or 0 in comment:
+        raise PageError("the policy of a page is too long: %d bytes" % len(comment))
+    return made[:3] + bytes([made[3] | 16]) + made[4:10] + comment + b"\0" + made[10:]
+
+
+def comment(packed):
+    """What `zipped` was given."""
+    return packed[10:packed.index(0, 10)] if packed[3] & 16 else b""
+
+
 def _state(sources):
     """Changes when anything does that goes into the files."""
     inputs = [file for file in sources.rglob("*") if file.is_file()]
@@ -156,21 +173,19 @@ def _state(sources):
 
 
 def pack(target, sources=SOURCES):
-    """Bring the folder `target` up to date: NAME.gz for each file, NAME.csp for a page."""
+    """Bring the folder `target` up to date: NAME.gz for each file."""
     state = _state(sources).encode()
     stamp = target / _STAMP
     if stamp.exists() and stamp.read_bytes() == state:
         return
-    wanted = {stamp}
-    for name, data in build(sources).items():
-        path = target / name
-        if path.suffix != ".csp":
-            path, data = path.with_name(path.name + ".gz"), gzip.compress(data, 9, mtime=0)
-        wanted.add(path)
-        write(path, data)
-    for stale in set(target.rglob("*.gz")) | set(target.rglob("*.csp")):
-        if stale not in wanted:
-            stale.unlink(missing_ok=True)
+    files = build(sources)
+    wanted = set()
+    for name, data in files.items():
+        if not name.endswith(".csp"):
+            wanted.add(target / (name + ".gz"))
+            write(target / (name + ".gz"), zipped(data, files.get(name + ".csp", b"")))
+    for stale in set(target.rglob("*.gz")) - wanted:
+        stale.unlink(missing_ok=True)
     write(stamp, state)
 
 
