@@ -34,7 +34,10 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
 _HEAD = "wattport.app"  # what main.py imports
 _MODULES = "wattport.modules"
 # in there: what the slot does instead, `flat`
-_PLACE = "    return name  # as it is", "    room, _, last = name[9:].rpartition('.')\n    return room[:1] + last"
+_PLACE = "    return name  # as it is", """    if not name.startswith("wattport."):
+        return name
+    room, _, last = name[9:].rpartition(".")
+    return room[:1] + last"""
 _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate dht errno espnow framebuf gc hashlib
     heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
     ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
