@@ -158,7 +158,7 @@ def join(page):
               "Familie Jansen")
     page.shot("wifi-wrong")
     page.page.fill("#wifi-password", WIFI["password"])
-    page.next("wifi")
+    page.page.click("#wifi-test")
     page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
     page.shot("wifi")
 
@@ -284,7 +284,7 @@ def test_a_phone_that_forgets_the_page_in_the_middle_goes_on_where_it_was(tmp_pa
             page.step("wifi")
             page.page.check("text=Familie Jansen")
             page.page.fill("#wifi-password", WIFI["password"])
-            page.next("wifi")
+            page.page.click("#wifi-test")
             page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
         with Page(browser, "de-DE", "phone", house.firmware.log) as page:  # another sheet: nothing is in its storage
             page.open(house)

@@ -148,10 +148,8 @@ function pickNetwork() {
   if (network) document.querySelector(".net.chosen").after($("access"));
   $("hidden-name").hidden = !(network && network.hidden);
   $("wifi-secret").hidden = !network || network.secure === false;
-  $("wifi-warning").hidden = !network;
-  $("wifi-go").disabled = !network;
   verdict("wifi-verdict", "");
-  setText($("wifi-go"), t("Test this network"));
+  setText($("wifi-test"), t("Test this network"));
 }
 
 // The network that was found good lies in S.wifi, or on the device when this page has forgotten it.
@@ -162,59 +160,74 @@ function wifiKnown() {
 
 function enterWifi() {
   const known = wifiKnown();
-  $("wifi-choose").hidden = $("wifi-other").hidden = Boolean(known);
-  $("wifi-other").hidden = !known;
+  $("wifi-choose").hidden = Boolean(known);
+  $("wifi-other").hidden = $("wifi-go").hidden = !known;
   $("wifi-known").hidden = !known;
   verdict("wifi-verdict", "");
   if (known) {
     verdict("wifi-known", [make("strong", {}, "✓ " + known.ssid), t("It works. The dongle’s address there is {0}.", known.address)], "good");
-    $("wifi-go").disabled = false;
-    setText($("wifi-go"), t("Continue"));
     return;
   }
   if (scanned) drawNetworks();
   else {
     pickNetwork();
-    if ((tried.wifi || {}).state === "trying") testWifi(tried.wifi.ssid, "", true);
+    if ((tried.wifi || {}).state === "trying") resumeWifi(tried.wifi.ssid);
     else scan();
   }
 }
 
-async function testWifi(ssid, password, joined) {
-  const go = $("wifi-go");
+// What is said while the device tries; `lost` is called when it cannot be reached, and with true when it is back.
+function sayTrying(place, ssid) {
+  const trying = t("The dongle tries “{0}”. This takes up to half a minute.", ssid);
+  verdict(place, trying);
+  return reached => reached ? verdict(place, trying) : verdict(place, [
+    t("The dongle is out of reach for a moment: its own Wi-Fi changes the channel."),
+    t("If this takes longer than a minute, join “{0}” again; the page goes on by itself.", ownWifi())], "fair");
+}
+
+function foundGood(ssid, state) {
+  tried.wifi = Object.assign({}, state, {ssid});
+  keep();
+  enterWifi();
+  $("wifi-known").scrollIntoView({block: "nearest"});
+  tell($("wifi-known").textContent);
+}
+
+async function testWifi(ssid, password) {
+  const go = $("wifi-test");
   busy(go, true);
   $("networks").disabled = true;
-  verdict("wifi-verdict", t("The dongle tries “{0}”. This takes up to half a minute.", ssid));
-  const lost = back => verdict("wifi-verdict", back ? t("The dongle tries “{0}”. This takes up to half a minute.", ssid)
-    : [t("The dongle is out of reach for a moment: its own Wi-Fi changes the channel."),
-      t("If this takes longer than a minute, join “{0}” again; the page goes on by itself.", ownWifi())], back ? "" : "fair");
   let state;
   try {
-    state = await (joined ? outcome("wifi", 120000, lost) : trial("wifi", {ssid, password}, 120000, lost));
+    state = await trial("wifi", {ssid, password}, 120000, sayTrying("wifi-verdict", ssid));
   } catch (error) {
     state = {state: "failed", detail: error.message};
   }
   busy(go, false);
   $("networks").disabled = false;
-  tried.wifi = Object.assign({}, state, {ssid});
   if (state.state === "ok") {
-    S.wifi = joined ? S.wifi : {ssid, password, hidden: Boolean((chosenNetwork() || {}).hidden)};
-    keep();
-    enterWifi();
-    $("wifi-known").scrollIntoView({block: "nearest"});
-    tell($("wifi-known").textContent);
-    return;
+    S.wifi = {ssid, password, hidden: Boolean((chosenNetwork() || {}).hidden)};
+    return foundGood(ssid, state);
   }
-  if (joined) {
-    verdict("wifi-verdict", wifiWords(state, ssid), "bad");
-    return scan();
-  }
+  tried.wifi = {};
   verdict("wifi-verdict", wifiWords(state, ssid), "bad");
   setText(go, t("Test again"));
   if (state.reason === "wrong_password") {
     $("wifi-password").focus();
     $("wifi-password").select();
   }
+  $("wifi-verdict").scrollIntoView({block: "nearest"});
+}
+
+// The page came back in the middle of a trial.
+async function resumeWifi(ssid) {
+  $("wifi-choose").hidden = true;
+  const state = await outcome("wifi", 120000, sayTrying("wifi-known", ssid)).catch(error => ({detail: error.message}));
+  if (state.state === "ok") return foundGood(ssid, state);
+  tried.wifi = {};
+  $("wifi-choose").hidden = false;
+  verdict("wifi-known", wifiWords(state, ssid), "bad");
+  scan();
 }
 
 function submitWifi() {
