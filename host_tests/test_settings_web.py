@@ -9,7 +9,7 @@ import pytest
 from host_tests.brokers import eventually
 from host_tests.firmware import Wire
 from host_tests.owner import Owner
-from tools import meters, schema
+from tools import image, meters, schema
 
 MARKER = "53c2e753c2e753c2e753c2e753c2e753"
 SECRETS = {"wifi": {"password": MARKER, "password2": MARKER},
@@ -87,11 +87,25 @@ def test_a_password_is_kept_as_a_hash_and_asked_for_from_then_on(tmp_path):
 
 
 def test_a_password_in_the_clear_in_the_file_is_hashed_when_something_is_saved(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire, {"web": {"password": "written by hand"}}) as owner:
+    with Wire() as wire, Owner(tmp_path, wire) as owner:
+        (owner.state / "settings.json").write_text(json.dumps(owner.needed({"web": {"password": "written by hand"}})))
+        owner.json("/api/restart", {})
+        owner.restarted(2)
         _, headers, _ = owner.ask("/api/login", {"password": "written by hand"})
         cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
         assert owner.ask("/api/settings", {"tariff": {"currency": "SEK"}}, cookie)[0] == 200
         assert owner.kept()["web"]["password"].startswith("pbkdf2:")
+
+
+def test_a_password_in_a_settings_file_is_hashed_before_it_gets_to_the_dongle(tmp_path):
+    (tmp_path / "own.json").write_text(json.dumps({"web": {"password": "written by hand"}}))
+    stored = image.load_settings(tmp_path / "own.json")["web"]["password"]
+    name, iterations, salt, digest = stored.split(":")
+    assert name == "pbkdf2" and digest == hashlib.pbkdf2_hmac(
+        "sha256", b"written by hand", bytes.fromhex(salt), int(iterations)).hex()
+    with Wire() as wire, Owner(tmp_path, wire, {"web": {"password": "written by hand"}}) as owner:
+        assert owner.kept()["web"]["password"].startswith("pbkdf2:")
+        assert owner.ask("/api/login", {"password": "written by hand"})[0] == 200
 
 
 def test_a_key_that_was_tried_and_is_right_is_meant_by_null(tmp_path):

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import cpython, label
+from tools import cpython, hashed, label
 from tools.paths import FIRMWARE
 
 cpython.install()
@@ -67,7 +67,7 @@ def prepare(state, settings=None, mqtt=None, http=None):
         schema.check(document)
     except schema.SettingsError as error:
         raise DongleError("settings: %s" % error)
-    kept.write_text(json.dumps(document, indent=1))
+    kept.write_text(json.dumps(hashed.settings(document), indent=1))
     return identity.read_text().strip()
 
 

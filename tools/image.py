@@ -20,9 +20,10 @@ from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import cpython, label
+from tools import cpython, hashed, label
 from tools.compile import CompileError, shipped, slot_tree
 from tools.paths import BOARDS, DIST, FIRMWARE
+from tools.slot import flat
 
 cpython.install()
 
@@ -34,7 +35,7 @@ SLOT = "a"  # the folder that firmware/boot.py puts on the module path
 # run as source, and so never updated over the air
 SOURCES = ("boot.py", "main.py")
 # modules that only programs on a PC import
-DEVELOPMENT = ("wattport/decode/codes.mpy", "wattport/frame/bare.mpy", "wattport/frame/json.mpy")
+DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
 MINIMUM = (1, 25)
 # what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
@@ -164,7 +165,8 @@ def check_micropython(data, board):
 
 
 def load_settings(path):
-    """The checked settings document of a file, with nothing added; ImageError names the key that is wrong."""
+    """The checked settings document of a file, the dashboard's password hashed, nothing added; ImageError names the
+    key that is wrong."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -175,7 +177,7 @@ def load_settings(path):
         schema.check(document)
     except schema.SettingsError as error:
         raise ImageError("settings: %s: %s" % (path, error))
-    return document
+    return hashed.settings(document)
 
 
 def application(architecture):
@@ -186,7 +188,8 @@ def application(architecture):
         except CompileError as error:
             raise ImageError(str(error))
         files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
-    return {name: data for name, data in files.items() if name not in DEVELOPMENT}
+    left_out = {flat(name) + ".mpy" for name in DEVELOPMENT}
+    return {name: data for name, data in files.items() if name not in left_out}
 
 
 def contents(board, settings=None, password=None):
