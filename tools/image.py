@@ -24,7 +24,6 @@ from tools import cpython, hashed, label
 from tools.compile import CompileError, shipped, slot_tree
 from tools.paths import BOARDS, DIST, FIRMWARE
 from tools.slot import flat
-from tools.slot import flat
 
 cpython.install()
 
