@@ -27,16 +27,24 @@ def _one(value, default, rest):
     return value
 
 
+def _line(value):
+    """Not what MicroPython takes for text and nobody else does: halves of a pair (UTF-16), and no controls."""
+    for char in value:
+        code = ord(char)
+        _need(32 <= code < 0xD800 or 0xE000 <= code < 0x110000, "a text of one line")
+
+
 def _text(value, default, rest):
     _need(isinstance(value, str) and len(value) <= int(rest), "a text of at most %s characters" % rest)
-    for char in value:
-        _need(char >= " ", "a text of one line")
+    _line(value)
     return value
 
 
 def _bytes(value, default, rest):
-    _need(isinstance(value, str) and len(value.encode()) <= int(rest),
-          "a text of at most %s bytes; letters with accents take two or more" % rest)
+    wanted = "a text of at most %s bytes; letters with accents take two or more" % rest
+    _need(isinstance(value, str), wanted)
+    _line(value)
+    _need(len(value.encode()) <= int(rest), wanted)
     return value
 
 
@@ -51,6 +59,7 @@ def _wpa(value, default, rest):
     """WPA2: a passphrase or the 64 digits of the key itself; empty for an open network."""
     wanted = "8 to 63 characters, or empty for a network without a password"
     _need(isinstance(value, str), wanted)
+    _line(value)
     size = len(value.encode())
     _need(not size or 8 <= size <= 63 or size == 64 and _all_of(value, _HEX), wanted)
     return value
@@ -151,6 +160,8 @@ def _topic(value, default, rest):
 
 def _pem(value, default, rest):
     _need(isinstance(value, str) and len(value) <= int(rest), "a text of at most %s characters" % rest)
+    for line in value.split("\n"):
+        _line(line.rstrip("\r"))
     _need(not value.strip() or "-----BEGIN CERTIFICATE-----" in value,
           "a certificate as PEM text, which has the line -----BEGIN CERTIFICATE-----")
     return value

@@ -106,6 +106,13 @@ def test_impossible_values_are_refused_by_the_name_of_their_key():
             assert len(text) > len(group + "." + key + ": "), text
 
 
+def test_half_a_character_is_no_text():
+    for group, key in (("wifi", "ssid"), ("wifi", "password"), ("mqtt", "user"), ("mqtt", "ca"), ("web", "password")):
+        for text in ("\\ud83d", "\\udc00", "\\u0007"):
+            value = json.loads("\"-----BEGIN CERTIFICATE-----%s\"" % text)[-20 if key != "ca" else 0:]
+            assert (refusal(check, {group: {key: value}}) or "").startswith(group + "." + key + ": "), (key, text)
+
+
 def test_every_rule_of_the_schema_refuses_something_that_is_tested():
     tested = {}
     for group, key, values in IMPOSSIBLE:
