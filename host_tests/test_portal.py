@@ -243,7 +243,7 @@ def test_one_test_at_a_time(tmp_path):
                                 ("wifi", {"ssid": "Home", "password": "wrong horse"})):
             assert house.ask("/api/try/" + group, document) == (200, {})
             status, answer = house.ask("/api/try/" + group, document)
-            assert status == 503 and answer["error"] == "busy"
+            assert status == 409 and answer["error"] == "busy"
 
 
 @pytest.fixture(scope="module")

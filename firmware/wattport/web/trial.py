@@ -95,7 +95,7 @@ def _try_wifi(app, document):
     if not ssid:
         raise Refused(422, "setting", "The name of the network is missing.", setting="wifi.ssid")
     if not app.wifi.start_trial(ssid, password):
-        raise Refused(503, "busy", "Another test is running.")
+        raise Refused(409, "busy", "Another test is running.")
     app.trials["wifi"] = {"ssid": ssid, "password": password}
 
 
@@ -104,7 +104,7 @@ def _try_mqtt(app, document):
     if not settings["host"]:
         raise Refused(422, "setting", "The name or address of the broker is missing.", setting="mqtt.host")
     if app.trials.get("mqtt", {}).get("state") == "trying":
-        raise Refused(503, "busy", "Another test is running.")
+        raise Refused(409, "busy", "Another test is running.")
     run = fetch("wattport.publish.trial", "run")  # first: when the heap is full, nothing has begun
     told = {"state": "trying", "reason": "", "detail": ""}
     for name in ("host", "port", "user", "tls"):
