@@ -65,9 +65,11 @@ def open_network(device_id, channel=_CHANNEL):
     """Open the access point: (its name, password, address, mask)."""
     point = network.WLAN(network.AP_IF)
     ssid, secret = name(device_id), password()
+    # by texts: a keyword that a parameter of ours is called like would get a shorter name with it
+    wanted = dict(zip("ssid password security channel max_clients".split(), (ssid, secret, _WPA2, channel, _CLIENTS)))
     for _ in range(2):
         try:
-            point.config(ssid=ssid, password=secret, security=_WPA2, channel=channel, max_clients=_CLIENTS)
+            point.config(**wanted)
             point.active(True)
             break
         except (OSError, RuntimeError):  # once the station was on, the driver wants the access point on first
