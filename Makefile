@@ -22,12 +22,20 @@ $(VENV)/.done: requirements.txt
 	$(PYTHON) -m tools.debian .build/debian
 	@touch $@
 
+# A browser for the tests of the pages. Where none can be installed they are skipped, with the reason.
+.build/browser.done:
+	@mkdir -p .build
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } || \
+	  echo "no Chromium: the tests of the pages will be skipped; install the package chromium" >&2
+	@touch $@
+
 setup: $(VENV)/.done .build/debian/.done ## what every other target does first: Python packages and interpreters
 
 run: setup ## two simulated meters, the firmware and a broker, all here; SECONDS=n stops by itself
 	$(PY) -m tools.run $(if $(SECONDS),--seconds $(SECONDS))
 
-test: setup lint ## everything, on CPython, MicroPython 64 and 32 bits, and the chips' machine code
+test: setup lint .build/browser.done ## everything, on CPython, MicroPython 64 and 32 bits, and the chips' machine code
 	$(PY) -m pytest -n 2 --dist loadscope host_tests
 
 bench: setup ## every budget as one JSON object a line; ONLY=decode.dsmr5 for some

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The first set-up as a person does it: a browser, the firmware, an encrypted meter, a broker with a password. From the
-address that a phone looks for an internet with, to the first reading on the dashboard, in two languages and sizes."""
+address that a phone looks for an internet with, to the first reading on the dashboard, in two languages and sizes. Then
+the settings page: what is changed, refused, backed up and restored there.
+
+WATTPORT_SHOTS names a folder for pictures of the pages, for the README.
+"""
 
 import json
 import os
@@ -26,7 +30,6 @@ NEIGHBOURS = [{"ssid": "Buren 2.4", "password": "niet van ons", "channel": 1, "r
               {"ssid": "Gast", "password": "", "channel": 6, "rssi": -82}]
 PROBE = "connectivitycheck.gstatic.com"
 PASSWORD = "zonnepanelen op het dak"
-# where pictures of the pages go, for the README; nowhere in an ordinary run
 SHOTS = os.environ.get("WATTPORT_SHOTS")
 
 
@@ -43,8 +46,8 @@ def browser():
 class House(Dongle):
     """networks: None where the network of this machine is simply there, as on a Raspberry Pi."""
 
-    def __init__(self, folder, networks):
-        super().__init__(folder, networks=networks or [])
+    def __init__(self, folder, networks, settings=None):
+        super().__init__(folder, settings, networks or [])
         self.address = "http://127.0.0.1:%d" % self.port
         self._networks = networks
 
@@ -332,3 +335,83 @@ def test_without_scripts_the_page_says_so(tmp_path, browser):
         page.goto(house.address + "/setup")
         assert "JavaScript" in page.inner_text("noscript")
         context.close()
+
+
+# ---- the settings page
+
+@pytest.fixture
+def owner(tmp_path, browser):
+    """(house, page) with the settings of a dongle that has a password, logged in."""
+    settings = {"web": {"password": PASSWORD}, "mqtt": {"host": "127.0.0.1", "port": 1, "password": "stroom op"}}
+    with House(tmp_path, None, settings) as house, \
+            Meter(house.wire, "dsmr5"), Page(browser, "en-GB", "phone", house.firmware.log) as page:
+        page.page.goto(house.address + "/settings")
+        log_in(page)
+        page.page.wait_for_selector("#form:not([hidden])")
+        yield house, page
+
+
+def log_in(page):
+    page.page.fill("#login-password", PASSWORD)
+    page.page.press("#login-password", "Enter")
+
+
+def save_settings(page):
+    """Save, log in anew, as a restart forgets who was logged in."""
+    page.page.click("#save")
+    page.page.wait_for_selector("#restarting:not([hidden])")
+    log_in(page)
+    page.page.wait_for_selector("#restarting", state="hidden")
+
+
+def test_what_is_wrong_is_said_at_the_field_and_what_is_changed_is_saved_alone(tmp_path, owner):
+    house, page = owner
+    assert complaints(page.page) == []
+    page.shot("settings")
+    assert page.page.get_attribute("#mqtt-password", "placeholder") == "set – leave empty to keep it"
+    page.page.fill("#mqtt-port", "99999")
+    page.page.click("#save")
+    page.says("#mqtt-port-error", "A whole number from {0} to {1}", 1, 65535)
+    page.page.fill("#mqtt-port", "1884")
+    page.page.click("text=What is sent, and how")
+    page.page.fill("#mqtt-base", "home/#")  # only the dongle knows that this is none
+    page.page.click("#save")
+    page.page.wait_for_function("() => document.activeElement.id === 'mqtt-base'")
+    assert "mqtt.base" not in page.page.inner_text("#mqtt-base-error") != ""
+    page.page.fill("#mqtt-base", "home/meter")
+    page.says("#changes", "{0} changes", 2)
+    save_settings(page)
+    assert kept(tmp_path)["mqtt"] == {"host": "127.0.0.1", "port": 1884, "password": "stroom op", "base": "home/meter"}
+    assert page.page.input_value("#mqtt-base") == "home/meter"
+
+
+def test_a_secret_can_be_removed_and_every_setting_is_on_the_page(tmp_path, owner):
+    house, page = owner
+    ids = set(page.page.evaluate("() => [...document.querySelectorAll('#form [id]')].map(one => one.id)"))
+    schema = page.page.evaluate("() => fetch('/schema.json').then(answer => answer.json())")
+    assert not {"%s-%s" % (group, key) for group in schema for key in schema[group]} - ids - {"web-token"}
+    page.page.click("#mqtt-password >> xpath=ancestor::div[contains(@class, 'field')] >> text=Remove it")
+    save_settings(page)
+    assert "password" not in kept(tmp_path)["mqtt"]
+
+
+def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):
+    house, page = owner
+    page.page.fill("#passphrase", "vergeet mij niet")
+    with page.page.expect_download() as download:
+        page.page.click("#backup button:has-text('Download')")
+    file = tmp_path / "backup.json"
+    download.value.save_as(file)
+    assert "stroom op" not in file.read_text()
+    page.page.fill("#mqtt-host", "10.0.0.1")
+    save_settings(page)
+    page.page.set_input_files("#file", file)
+    page.page.fill("#restore-passphrase", "vergeten")
+    page.page.click("#restore button.danger")
+    page.page.wait_for_selector("#restore-error:not(:empty)")
+    page.page.fill("#restore-passphrase", "vergeet mij niet")
+    page.page.click("#restore button.danger")
+    page.page.wait_for_selector("#restarting:not([hidden])")
+    log_in(page)
+    page.page.wait_for_function("() => document.getElementById('mqtt-host').value === '127.0.0.1'")
+    assert kept(tmp_path)["mqtt"]["password"] == "stroom op"

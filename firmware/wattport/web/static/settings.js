@@ -2,6 +2,8 @@
 // Everything that can be set. What there is comes from /schema.json, made from the firmware's own rules; the words for it
 // stand here. A setting without words is shown by its name, so none can be forgotten.
 
+if (!window.readKey) setTimeout(() => location.reload(), 3000);  // forms.js did not arrive: the dongle was busy
+
 // [title, introduction, [[setting, name, help], ...]]; a nested [title, intro, rows, when] is folded, and hidden unless
 // when[0] is set to when[1].
 const GROUPS = [
@@ -511,7 +513,6 @@ async function start() {
 ready.then(() => {
   languageChooser($("language"));
   for (const id of ["passphrase", "restore-passphrase"]) showable($(id));
-  $("again").onclick = start;
   $("reload").onclick = () => location.reload();
   $("discard").onclick = build;
   $("form").onsubmit = event => {

@@ -3,6 +3,8 @@
 // The phone may leave and come back (its log-in sheet closes when the access point changes the channel): what was typed
 // lies in sessionStorage when that lasts, and what was tried out, on the device (GET /api/try).
 
+if (!window.readKey) setTimeout(() => location.reload(), 3000);  // forms.js did not arrive: the dongle was busy
+
 const STEPS = ["welcome", "wifi", "meter", "key", "mqtt", "password", "time", "finish"];
 const KEPT = "wattport.setup";
 
@@ -696,7 +698,6 @@ function wire() {
     drawPassword();
   };
   for (const id of ["wifi-password", "mqtt-password", "password"]) showable($(id));
-  $("again").onclick = start;
   document.addEventListener("language", () => {
     if (S.step || farewell) show(farewell ? "done" : S.step, true);
   });
