@@ -19,7 +19,7 @@ from tools.paths import ROOT
 
 PASSPHRASE = "lönn och björk 1"
 KEY = "53c2e753c2e753c2e753c2e753c2e753"
-SECRETS = {"wifi": {"password": "geheim-geheim"}, "meter": {"key": KEY}, "mqtt": {"password": "s3cret"}}
+SECRETS = {"wifi": {"password": "geheim \U0001f511 geheim"}, "meter": {"key": KEY}, "mqtt": {"password": "s3cret"}}
 PLAIN = {"mqtt": {"host": "broker.local", "user": "me"}, "tariff": {"currency": "SEK", "import_micro": 1250000}}
 
 

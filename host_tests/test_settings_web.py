@@ -134,3 +134,20 @@ def test_a_file_with_a_mistake_runs_on_what_is_right_and_is_kept_when_saved_over
         owner.json("/api/settings", {"mqtt": {"port": 1884}})
         assert owner.kept()["mqtt"] == {"host": "broker.local", "port": 1884}
         assert (owner.state / "settings.json.wrong").read_text() == text
+
+
+def test_letters_of_every_kind_come_through_files_requests_and_restarts(tmp_path):
+    """Python, like many programs, writes a face as two escapes; the chip's JSON would make two halves of it."""
+    names = {"ssid": "K\u00fcche \U0001f600", "password": "gr\u00fc\u00df dich \U0001f600"}
+    (tmp_path / "own.json").write_text(json.dumps({"mqtt": {"user": names["ssid"]}}))
+    document = image.load_settings(tmp_path / "own.json")
+    stored = image.contents(image.board("esp32_generic"), document)["settings.json"]
+    assert b"\\u" not in stored and json.loads(stored)["mqtt"]["user"] == names["ssid"]
+    with Wire() as wire, Owner(tmp_path, wire, {"mqtt": {"user": names["ssid"]}}) as owner:
+        assert not owner.firmware.logged("refused")
+        assert owner.json("/api/settings")["mqtt"]["user"] == names["ssid"]
+        owner.json("/api/settings", {"mqtt": {"client_id": names["ssid"], "password": names["password"]}})
+        assert owner.kept()["mqtt"] == {"user": names["ssid"], "client_id": names["ssid"],
+                                        "password": names["password"]}
+        owner.restarted(2)
+        assert owner.json("/api/settings")["mqtt"]["client_id"] == names["ssid"]

@@ -47,7 +47,7 @@ def prepare(state, settings=None, mqtt=None, http=None):
     kept = state / schema.PATH
     source = Path(settings) if settings else kept
     try:
-        document = json.loads(source.read_text()) if source.exists() or settings else {}
+        document = json.loads(source.read_text(encoding="utf-8-sig")) if source.exists() or settings else {}
     except OSError as error:
         raise DongleError("settings: %s" % error)
     except ValueError:
@@ -67,7 +67,8 @@ def prepare(state, settings=None, mqtt=None, http=None):
         schema.check(document)
     except schema.SettingsError as error:
         raise DongleError("settings: %s" % error)
-    kept.write_text(json.dumps(hashed.settings(document), indent=1))
+    # the chip's JSON makes two halves of a character that is written as two escapes
+    kept.write_bytes(json.dumps(hashed.settings(document), indent=1, ensure_ascii=False).encode())
     return identity.read_text().strip()
 
 

@@ -197,7 +197,7 @@ def contents(board, settings=None, password=None):
     files = {name: (FIRMWARE / name).read_bytes() for name in SOURCES}
     files["board.py"] = board.FILE.read_bytes()
     if settings is not None:
-        files[schema.PATH] = json.dumps(settings).encode()
+        files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
     if password is not None:
         files[ACCESS] = password.encode()
     for name, data in application(board.ARCHITECTURE).items():

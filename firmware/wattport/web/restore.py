@@ -6,7 +6,6 @@ its default. Everything that is wrong is named before anything is changed.
 """
 
 import asyncio
-import json
 from binascii import unhexlify
 
 from micropython import const
@@ -46,7 +45,7 @@ async def _opened(sealed, passphrase):
         raise _refused("The passphrase is wrong, or the backup is damaged.", "passphrase")
     await seal.crypt(key, nonce, data)
     try:
-        return json.loads(bytes(data))
+        return fetch("wattport.web.document", "parse")(data)
     except ValueError:
         raise _refused(_DAMAGED, "backup")
 
@@ -98,8 +97,6 @@ async def post(web, request):
     secrets = None
     if backup.get("secrets") is not None:
         secrets = await _opened(backup["secrets"], passphrase)
-        if not isinstance(secrets, dict):
-            raise _refused(_DAMAGED, "backup")
     await _keep(backup["settings"], secrets)
     web.app.restart()
     return {"restart_s": 2}
