@@ -4,27 +4,21 @@
 import asyncio
 import gc
 import time
-from binascii import hexlify, unhexlify
+from binascii import unhexlify
 
 import board
 import machine
 from micropython import const
 
-from wattport.health import Health
-from wattport.led import Led
 from wattport.log import Log
 from wattport.modules import fetch, forget, load
-from wattport.net.wifi import Wifi
-from wattport.supervisor import Supervisor
 from wattport.version import VERSION
-from wattport.wall import Wall
 
 _WATCHDOG_MS = const(30000)
 _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
 _RESTART_S = const(3)
 _TIME_S = const(60)  # in which a TLS connection waits for the time
-_PORT = const(80)  # of the portal, where the dashboard is off
 _ADVICE = {
     "no_key": "get the key from your grid company and set meter.key",
     "wrong_key": "check meter.key and meter.auth_key",
@@ -44,63 +38,16 @@ class App:
 
     What a request may look at: `portal`, whether the set-up's own Wi-Fi is what runs, and `access`, its address and
     mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet;
-    `trials`, how it tries.
+    `trials`, how it tries; `kept`, the last frames that were errors. All the parts come from `build`.
     """
 
     def __init__(self, document, log, asked=False):
         self.log = log
-        self.device_id = hexlify(machine.unique_id()).decode()
-        self.settings = document["meter"]
-        self.zone = document["time"]["zone"]
-        self._supervisor = Supervisor(log)
-        self.wifi = Wifi(document["wifi"], log)
-        self.portal = asked or not (document["wifi"]["ssid"] or self.wifi.connected)
-        self._asked = asked
-        self._unset = not (document["wifi"]["ssid"] or document["web"].get("password"))
-        self.access = None
+        self.access = self.web = self.kept = None
         self.visited = time.ticks_ms()  # when the portal's page was asked for last, or anything of it
         self.tried, self.trials = {}, {}
-        self.kept = None  # the last frames that were errors, for the diagnostics
         self._restart_s = 0
-        self._publisher = None
-        if document["mqtt"]["host"] and not self.portal:
-            from wattport.publish.publisher import Publisher
-            self._publisher = Publisher(document["mqtt"], self.device_id, VERSION, log)
-        self._secure = document["mqtt"]["tls"]
-        self.on_frame = self._publisher.raw if self._publisher and document["mqtt"]["raw"] else None
-        from wattport import port
-        self.meter, self.line, self._place = port.build(
-            self, document["mqtt"], "wattport-%s-glow" % self.device_id)
-        del port
-        forget("wattport.port")
-        times = document["time"]
-        zone = fetch("wattport.posixzone", "parse")(self.zone)
-        # pulses have no clock: their time is ours
-        self.wall = Wall(zone, "ntp" if self.settings["source"] == "pulse" else times["source"], times["server"], log)
-        self._servers = times["server"]
-        self._health = Health(log, self.meter, self.line, self._publisher.status if self._publisher else {}, self.wifi,
-                              self._supervisor.status, machine.reset_cause(), self.wall)
-        self._guard = None
-        # the portal needs the heap for other things, and nothing that it reads is kept
-        if self.settings["limit_w"] and not self.portal:
-            from wattport.plausible import Guard
-            self._guard = self._health.guard = Guard(self.settings["limit_w"])
-        self._pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
-        self._led = Led(self._pin, self._health.led_state)
-        self._served = served = document["web"]
-        served["port"] = served["port"] or (_PORT if self.portal else 0)
-        served["hostname"] = document["wifi"]["hostname"]
-        served["device"] = self.device_id
-        served["wifi"] = bool(document["wifi"]["ssid"])
-        tariff = document["tariff"]
-        prices = [tariff[name] for name in tariff if name != "currency"]
-        served["tariff"] = tariff if any(prices) else None
-        self.hour = self.today = None
-        if served["port"] and not self.portal:
-            from wattport.hour import Hour
-            self.hour = Hour()
-            self.today = fetch("wattport.midnight", "load")(zone)
-        self.web = None
+        fetch("wattport.build", "parts")(self, document, log, asked)
 
     def connected(self):
         return self.wifi.connected
@@ -111,7 +58,7 @@ class App:
         meter = port.make_meter(self)
         forget("wattport.port")
         meter.counters = self.meter.counters
-        self.meter = self._health.meter = meter
+        self.meter = self.health.meter = meter
         return meter
 
     def try_key(self, key, auth_key):
@@ -126,7 +73,7 @@ class App:
         """Whether who asks from an address, a text, may change settings without a password: on the access point, which
         has one of its own, or as long as neither a password nor a Wi-Fi is set."""
         if not self.portal:
-            return self._unset
+            return self.unset
         self.visited = time.ticks_ms()
         if not self.access:
             return False
@@ -140,22 +87,22 @@ class App:
         self._restart_s = self._restart_s or _RESTART_S
 
     def reading(self, reading, family):
-        if self._guard:
-            self._guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
-            if self._guard.news in _ODD:  # alerts will begin here
-                self.log.limited(self._guard.news, "warning", _ODD[self._guard.news])
+        if self.guard:
+            self.guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
+            if self.guard.news in _ODD:  # alerts will begin here
+                self.log.limited(self.guard.news, "warning", _ODD[self.guard.news])
         if "time" in reading:
             self.wall.meter(reading["time"], family not in _UNCHECKED)
         if self.hour:
             self._count(reading)
-        if self._publisher:
-            self._publisher.reading(reading)
+        if self.publisher:
+            self.publisher.reading(reading)
         if self.web:
             self.web.reading(reading)
-        self._led.flash()
-        if family != self._health.family:
+        self.led.flash()
+        if family != self.health.family:
             self.log("info", "reading %s telegrams from %s" % (family, reading.get("meter_model", "the meter")))
-            self._health.family = family
+            self.health.family = family
         counters = self.meter.counters
         if counters.key_unused:
             self.log.limited("key_unused", "warning", self.meter.key_verdict)
@@ -185,7 +132,7 @@ class App:
                 pass
 
     def _report(self):
-        report = self._health.report()
+        report = self.health.report()
         if self.web:
             report["web"] = self.web.status
         return report
@@ -193,7 +140,7 @@ class App:
     def _look(self):
         """The health for who asks in between: the longest stall stays for the next report to the broker."""
         stall_ms = self.line.stall_ms
-        self._health.look()
+        self.health.look()
         report = self._report()
         self.line.stall_ms = stall_ms
         return report
@@ -201,23 +148,23 @@ class App:
     async def _serve(self):
         if not self.web:
             from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
-            self.web = Web(self, self._served, self._look)
+            self.web = Web(self, self.served, self._look)
         await self.web.run()
 
     async def _open(self):
         from wattport import portal
-        await portal.run(self, self.device_id, self._asked)
+        await portal.run(self, self.device_id, self.asked)
 
     async def _press(self):
         from wattport import button
-        await button.run(self._pin, self.log)
+        await button.run(self.pin, self.log)
 
     async def _sync(self):
         """Asks for the time once an hour, and when there is another network, or another source of time."""
         plan = []
         while True:
             connected, state = self.wifi.connected, self.wall.state
-            left_s = await fetch("wattport.net.sync", "run")(self.wall, self._servers, connected, plan, self.log)
+            left_s = await fetch("wattport.net.sync", "run")(self.wall, self.servers, connected, plan, self.log)
             while left_s > 0 and connected == self.wifi.connected and state == self.wall.state:
                 left_s -= 1
                 await asyncio.sleep_ms(1000)
@@ -225,9 +172,9 @@ class App:
 
     async def _publish(self):
         # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet
-        while not self.wifi.connected or (self._secure and self.wall.utc() is None and self.log.uptime_s() < _TIME_S):
+        while not self.wifi.connected or (self.secure and self.wall.utc() is None and self.log.uptime_s() < _TIME_S):
             await asyncio.sleep_ms(500)
-        await self._publisher.run()
+        await self.publisher.run()
 
     async def _watch(self):
         """Feeds the watchdog as long as the meter task lives, looks at the health, and reports it."""
@@ -238,11 +185,11 @@ class App:
             if self.line.looks != looks:
                 looks = self.line.looks
                 watchdog.feed()
-            self._health.look()
+            self.health.look()
             left_s -= 1
             if left_s <= 0:
-                if self._publisher:
-                    self._publisher.health(self._report())
+                if self.publisher:
+                    self.publisher.health(self._report())
                 left_s = _HEALTH_S
                 if self.hour:
                     self.hour.look(time.ticks_ms())
@@ -253,11 +200,11 @@ class App:
             await asyncio.sleep_ms(1000)
 
     async def run(self):
-        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self.device_id, self._place))
-        add = self._supervisor.add
+        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self.device_id, self.place))
+        add = self.supervisor.add
         add("meter", self.line.run)
         add("watch", self._watch)
-        add("led", self._led.run)
+        add("led", self.led.run)
         add("time", self._sync)
         if self.portal:
             add("portal", self._open)
@@ -265,14 +212,14 @@ class App:
             add("wifi", self.wifi.run)
             if board.BUTTON is not None:
                 add("button", self._press)
-        if self._served["port"]:
+        if self.served["port"]:
             add("web", self._serve)
-        if self._publisher:
+        if self.publisher:
             add("mqtt", self._publish)
         elif not self.portal:
             self.log("warning", "no broker is set; readings stay here")
         gc.collect()
-        await self._supervisor.run()
+        await self.supervisor.run()
 
 
 def _document(log):

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""Makes the parts of the application from the settings: imported at the start, then forgotten."""
+
+from binascii import hexlify
+
+import board
+import machine
+from micropython import const
+
+from wattport.health import Health
+from wattport.led import Led
+from wattport.modules import fetch
+from wattport.net.wifi import Wifi
+from wattport.supervisor import Supervisor
+from wattport.version import VERSION
+from wattport.wall import Wall
+
+_PORT = const(80)  # of the portal, where the dashboard is off
+
+
+def parts(app, document, log, asked):
+    """Give an App what it consists of. `document`, `asked`: as App has them."""
+    app.device_id = hexlify(machine.unique_id()).decode()
+    app.settings = document["meter"]
+    app.zone = document["time"]["zone"]
+    app.supervisor = Supervisor(log)
+    app.wifi = Wifi(document["wifi"], log)
+    app.portal = asked or not (document["wifi"]["ssid"] or app.wifi.connected)
+    app.asked = asked
+    app.unset = not (document["wifi"]["ssid"] or document["web"].get("password"))
+    app.publisher = None
+    if document["mqtt"]["host"] and not app.portal:
+        from wattport.publish.publisher import Publisher
+        app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
+    app.secure = document["mqtt"]["tls"]
+    app.on_frame = app.publisher.raw if app.publisher and document["mqtt"]["raw"] else None
+    app.meter, app.line, app.place = fetch("wattport.port", "build")(
+        app, document["mqtt"], "wattport-%s-glow" % app.device_id)
+    times = document["time"]
+    zone = fetch("wattport.posixzone", "parse")(app.zone)
+    # pulses have no clock: their time is ours
+    app.wall = Wall(zone, "ntp" if app.settings["source"] == "pulse" else times["source"], times["server"], log)
+    app.servers = times["server"]
+    app.health = Health(log, app.meter, app.line, app.publisher.status if app.publisher else {}, app.wifi,
+                        app.supervisor.status, machine.reset_cause(), app.wall)
+    app.guard = None
+    # the portal needs the heap for other things, and nothing that it reads is kept
+    if app.settings["limit_w"] and not app.portal:
+        from wattport.plausible import Guard
+        app.guard = app.health.guard = Guard(app.settings["limit_w"])
+    app.pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
+    app.led = Led(app.pin, app.health.led_state)
+    app.served = served = document["web"]
+    served["port"] = served["port"] or (_PORT if app.portal else 0)
+    served["hostname"] = document["wifi"]["hostname"]
+    served["device"] = app.device_id
+    served["wifi"] = bool(document["wifi"]["ssid"])
+    tariff = document["tariff"]
+    prices = [tariff[name] for name in tariff if name != "currency"]
+    served["tariff"] = tariff if any(prices) else None
+    app.hour = app.today = None
+    if served["port"] and not app.portal:
+        from wattport.hour import Hour
+        app.hour = Hour()
+        app.today = fetch("wattport.midnight", "load")(zone)
