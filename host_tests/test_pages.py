@@ -43,7 +43,9 @@ def test_a_page_carries_its_style_and_its_own_script_and_links_only_what_pages_s
         assert page.startswith("<!doctype html>") and "<style>" in page and 'rel="stylesheet"' not in page
         linked = re.findall(r'<script src="/([\w.]+)\?[0-9a-f]{8}"></script>', page)
         wanted = re.findall(r'<script src="([\w.]+)"></script>', (STATIC / name).read_text())
-        assert len(linked) + page.count("<script>") == len(wanted) > len(linked)
+        assert page.count("<script>") == 1 and len(wanted) > len(linked)
+        for script in set(wanted) - set(linked):
+            assert pages.light((STATIC / script).read_text()) in page
         assert set(linked) <= set(built) & set(wanted)
         used += linked
     shared = {name for name in built if name.endswith(".js")} - {"uplot.js"}
@@ -56,6 +58,22 @@ def test_the_addresses_of_what_browsers_keep_change_with_it(built, tmp_path):
     other = pages.build(tmp_path / "static")
     edition, new = (re.search(r'EDITION = "\?" \+ "(\w+)"', files["common.js"].decode())[1] for files in (built, other))
     assert edition != new and edition.encode() in built["index.html"] and new.encode() in other["index.html"]
+
+
+def test_a_packed_language_gives_each_text_its_translation(built):
+    for code in LANGUAGES:
+        parts = json.loads(built["lang/%s.json" % code]).split(pages.SEPARATOR)
+        found = {part[:5]: part[5:] for part in parts}
+        texts = json.loads((STATIC / "lang" / (code + ".json")).read_text())
+        assert len(parts) == len(texts)
+        assert all(found[pages.text_key(english)] == text for english, text in texts.items())
+
+
+def test_a_translation_with_the_separator_in_it_is_refused(tmp_path):
+    (tmp_path / "lang").mkdir()
+    (tmp_path / "lang" / "nl.json").write_text(json.dumps({"a": "b" + pages.SEPARATOR}))
+    with pytest.raises(pages.PageError, match="nl.json"):
+        pages.build(tmp_path)
 
 
 def test_two_texts_with_the_same_hash_are_refused(tmp_path):
@@ -108,6 +126,12 @@ def test_a_script_that_would_end_its_element_is_refused(tmp_path):
     (tmp_path / "a.html").write_text('<script src="a.js"></script>')
     with pytest.raises(pages.PageError, match="a.js"):
         pages.inline(tmp_path / "a.html", {})
+
+
+def test_of_the_charts_style_what_charts_without_a_legend_need_is_kept(built):
+    page = built["index.html"].decode()
+    assert ".u-wrap {position: relative" in page and ".u-over, .u-under {position: absolute" in page
+    assert "u-legend" not in page and "u-series" not in page
 
 
 def test_packing_twice_gives_the_same_bytes_and_nothing_that_is_old_stays(packed, tmp_path):

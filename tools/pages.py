@@ -6,7 +6,8 @@ stands the policy that lets only its own style and script run: another file woul
 several pages share (their common scripts, the charts, the languages) stays apart, as flash is scarce, and browsers keep
 it.
 
-A language goes out as {hash of the English text: translation}: the English text is in the pages already.
+A language goes out as one JSON string, "HASHtranslation|HASHtranslation|...", each hash of an English text: that is in
+the pages already, and every quote would cost.
 """
 
 import base64
@@ -28,6 +29,7 @@ _LINK = re.compile(r'<script src="([\w.]+)"></script>')
 _SCHEMA = ROOT / "tools" / "schema.py"
 # a shared script that did not arrive, as the dongle was busy say, is asked for again
 _RETRY = "if (!window.api) setTimeout(() => location.reload(), 3000);\n"
+SEPARATOR = "|"  # of the texts of a language
 COMMENT = 512  # bytes that web/page.py looks for the policy in
 _STAMP = "made.txt"  # does not ship
 
@@ -76,11 +78,12 @@ def inline(source, styles, shared=(), edition=""):
     def script(match):
         if match[1] in shared:
             return '<script src="/%s?%s"></script>' % (match[1], edition)
-        return "<script>\n%s</script>" % _script(source.with_name(match[1]))
+        return "<script>\n%s\0</script>" % _script(source.with_name(match[1]))
     text = re.sub(r"<!--(?! SPDX).*?-->\n?", "", source.read_text(), flags=re.DOTALL)
     text = "".join(line.strip() + "\n" for line in text.splitlines() if line.strip())
     text = re.sub(r'<link rel="stylesheet" href="(?P<name>[\w.]+)"(?: data-with="(?P<extra>[\w ]+)")?>', style, text)
-    text = _LINK.sub(script, text)
+    # scripts that follow each other are one: each would have a hash of its own in the policy
+    text = _LINK.sub(script, text).replace("\0</script>\n<script>\n", "").replace("\0", "")
     return text.replace("<script>\n", "<script>\n" + _RETRY, 1) if shared else text
 
 
@@ -92,6 +95,12 @@ def policy(page):
                   for part in re.findall("<%s>(.*?)</%s>" % (kind, kind), page, re.DOTALL)]
         parts.append("%s-src 'self' %s" % (kind, " ".join(hashes)))
     return "; ".join(parts).rstrip()
+
+
+def _without_legend(style):
+    """The charts' style for charts that have no title and no legend, as ours, in the page's letters: half of it."""
+    style = re.sub(r"font-family:[^;}]*;", "", style)
+    return re.sub(r"[^{}]*\.u-(?:title|legend|inline|series)\b[^{}]*\{[^{}]*\}", "", style)
 
 
 def _schema():
@@ -107,13 +116,14 @@ def _compact(document):
 
 
 def text_key(text):
-    """What stands for an English text in a packed language: FNV-1a, its upper 24 bits in base 36; common.js as well."""
+    """What stands for an English text in a packed language: FNV-1a, its upper 24 bits in base 36, five digits;
+    common.js as well."""
     value = 2166136261
     for letter in text:
         value = (value ^ ord(letter)) * 16777619 & 0xFFFFFFFF
     value >>= 8
     digits = ""
-    while value or not digits:
+    while len(digits) < 5:
         value, digit = divmod(value, 36)
         digits = (string.digits + string.ascii_lowercase)[digit] + digits
     return digits
@@ -124,7 +134,9 @@ def _language(source):
     packed = {text_key(english): text for english, text in texts.items()}
     if len(packed) < len(texts):
         raise PageError("%s: two texts have the same hash; change a word of one" % source)
-    return _compact(packed)
+    if any(SEPARATOR in text for text in packed.values()):
+        raise PageError("%s: %s separates the texts and can be in none of them" % (source, SEPARATOR))
+    return _compact(SEPARATOR.join(key + text for key, text in packed.items()))
 
 
 def build(sources=SOURCES):
@@ -144,7 +156,7 @@ def build(sources=SOURCES):
     for name in shared:
         files[name] = files[name].replace('"EDITION"', '"%s"' % edition)
     for page in pages:
-        text = inline(page, {"uplot": style}, shared, edition)
+        text = inline(page, {"uplot": _without_legend(style)}, shared, edition)
         files[page.name] = text
         files[page.name + ".csp"] = policy(text)
     return {name: text.encode() for name, text in files.items()}

@@ -68,7 +68,7 @@ const N = text => text;
 function textKey(text) {
   let value = 2166136261;
   for (const letter of text) value = Math.imul(value ^ letter.codePointAt(0), 16777619);
-  return (value >>> 8).toString(36);
+  return (value >>> 8).toString(36).padStart(5, "0");
 }
 
 // The text in the person's language, {0} and so on filled in. What has no translation stays English.
@@ -98,8 +98,10 @@ function chosenLanguage() {
   return "en";
 }
 
+// table: "HASHtranslation|HASHtranslation|...", as tools/pages.py packs it
 function use(code, table) {
-  texts = table;
+  texts = {};
+  for (const entry of table.split("|")) texts[entry.slice(0, 5)] = entry.slice(5);
   spoken = code;
   // an Austrian's German has Austrian figures
   locale = (navigator.languages || []).find(wish => wish.slice(0, 2) === code) || (code === "en" ? "en-GB" : code);
@@ -115,15 +117,12 @@ let wished = "en";
 async function setLanguage(code, keep = true) {
   wished = code;
   if (keep) remember("language", code);
-  if (code === "en") return use("en", {});
+  if (code === "en") return use("en", "");
   const known = remembered("texts." + code);
-  try {
-    if (known) use(code, JSON.parse(known));  // at once; what is new since comes after
-  } catch (error) { /* kept by halves */ }
-  const table = await api("GET", "/lang/" + code + ".json" + EDITION, null, {silent: true}).catch(() => null);
-  const read = JSON.stringify(table);
-  if (!table || wished !== code || read === known) return;
-  remember("texts." + code, read);
+  if (known) use(code, known);  // at once; what is new since comes after
+  const table = await api("GET", "/lang/" + code + ".json" + EDITION, null, {silent: true}).catch(() => "");
+  if (!table || wished !== code || table === known) return;
+  remember("texts." + code, table);
   use(code, table);
 }
 
@@ -273,6 +272,6 @@ function loginSheet() {
 // fulfilled when the page speaks the person's language, or cannot; `use` has translated what is there by then
 const ready = new Promise(resolve => {
   document.addEventListener("DOMContentLoaded", () => {
-    resolve(chosenLanguage() === "en" ? use("en", {}) : setLanguage(chosenLanguage(), false));
+    resolve(chosenLanguage() === "en" ? use("en", "") : setLanguage(chosenLanguage(), false));
   });
 });
