@@ -356,18 +356,18 @@ class Server:
             if not isinstance(answer, tuple):
                 answer = answer, 200
             return request, answer[0], answer[1], answer[2] if len(answer) > 2 else ""
-        except Refused as refused:
-            status, answer = refused.status, refused.answer
-            if status not in (302, 404):
-                self.status["errors" if status == 400 else "refused"] += 1
+        except Refused as error:
+            refused = error
+            if refused.status not in (302, 404):
+                self.status["errors" if refused.status == 400 else "refused"] += 1
         except MemoryError as error:
             self._failed(error)
-            status, answer = 503, {"error": "busy", "detail": "The dongle's memory is full at the moment."}
+            refused = Refused(503, "busy", "The dongle's memory is full at the moment.")
         except Exception as error:
             if not client.answers and isinstance(error, (OSError, EOFError)):
                 raise
             self._failed(error)
             self._log.limited("web", "error", "web: %s %s: %s" % (  # what the error says could be a secret
                 request and request.method, request and request.path, type(error).__name__))
-            status, answer = 500, {"error": "failed", "detail": "The dongle could not do that."}
-        return request, answer, status, ""
+            refused = Refused(500, "failed", "The dongle could not do that.")
+        return request, refused.answer, refused.status, ""
