@@ -328,6 +328,78 @@ def test_where_the_network_is_simply_there_nobody_is_asked_for_a_wifi(tmp_path, 
         page.page.wait_for_selector("#step-closed:not([hidden])")
 
 
+def test_a_phone_that_loses_the_access_point_during_the_test_is_told_and_finds_back(tmp_path, browser):
+    with House(tmp_path, networks=[WIFI]) as house, Page(browser, "nb-NO", "phone", house.firmware.log) as page:
+        page.open(house)
+        page.next("welcome")
+        page.step("wifi")
+        page.page.check("text=Familie Jansen")
+        page.page.fill("#wifi-password", WIFI["password"])
+        page.page.route("**/api/try", lambda route: route.abort())
+        page.page.click("#wifi-test")
+        page.says("#wifi-verdict", "The dongle is out of reach for a moment: its own Wi-Fi changes the channel.")
+        page.says("#wifi-verdict", "If this takes longer than a minute, join “{0}” again; the page goes on by itself.",
+                  "Wattport-" + house.firmware.identity[-4:])
+        page.page.unroute("**/api/try")
+        page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
+
+
+def test_who_sets_up_again_keeps_key_and_password_by_leaving_them_alone(tmp_path, browser):
+    settings = {"meter": {"key": KEY, "auth_key": AUTH}, "web": {"password": PASSWORD}, "tariff": {"currency": "DKK"}}
+    with House(tmp_path, [WIFI], settings) as house, \
+            Meter(house.wire, "kamstrup", key=bytes.fromhex(KEY), auth_key=bytes.fromhex(AUTH)), \
+            Page(browser, "en-GB", "desktop", house.firmware.log) as page:
+        page.open(house)
+        page.next("welcome")
+        page.step("wifi")
+        page.page.check("text=Familie Jansen")
+        page.page.fill("#wifi-password", WIFI["password"])
+        page.page.click("#wifi-test")
+        page.page.click("#wifi-go")
+        page.step("meter")
+        page.says("#meter-live", "Kamstrup")
+        page.says("#meter-live", "The meter is read. Switch something on, and the figure follows.")
+        page.next("meter")
+        page.step("key")
+        page.says("#key-count", "A key is set. Leave this empty to keep it.")
+        page.next("key")
+        page.step("mqtt")
+        page.page.click("#step-mqtt .skip")
+        page.step("password")
+        page.says("#password-hint", "A password is set. Leave this empty to keep it.")
+        page.next("password")
+        page.step("time")
+        page.next("time")
+        page.step("finish")
+        save(page, house)
+        found = kept(tmp_path)
+        assert found["meter"] == settings["meter"] and house.ask("/api/login", {"password": PASSWORD})[0] == 200
+        assert found["tariff"] == settings["tariff"] and found["wifi"]["password"] == WIFI["password"]
+
+
+def test_a_meter_without_a_port_is_set_up_by_its_led(tmp_path, browser):
+    with House(tmp_path, networks=None) as house, Page(browser, "en-GB", "phone", house.firmware.log) as page:
+        page.open(house)
+        page.next("welcome")
+        page.step("meter")
+        page.says("#meter-live", "Nothing comes from the meter yet.")
+        page.page.click("#british summary")
+        page.page.check("#pulse")
+        page.says("#meter-live", "The dongle will count the flashes of the LED.")
+        page.page.fill("#pulses", "0")
+        page.page.fill("#face", "12345.6")
+        page.next("meter")
+        page.says("#pulses-error", "A whole number from {0} to {1}", 1, 100000)
+        page.page.fill("#pulses", "800")
+        page.next("meter")
+        page.step("mqtt")
+        page.page.click("#step-mqtt .skip")
+        choose_password_and_prices(page)
+        page.step("finish")
+        save(page, house)
+        assert kept(tmp_path)["meter"] == {"source": "pulse", "pulses_per_kwh": 800, "start_wh": 12345600}
+
+
 def test_without_scripts_the_page_says_so(tmp_path, browser):
     with House(tmp_path, networks=[WIFI]) as house:
         context = browser.new_context(java_script_enabled=False)
