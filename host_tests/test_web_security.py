@@ -286,6 +286,19 @@ class Feeding:
         self._thread.join()
 
 
+def test_a_token_that_cannot_be_written_leaves_the_old_one_and_tells_so(tmp_path):
+    web = {"password": KEPT, "token": VOUCHER}
+    with Wire() as wire, House(tmp_path, wire, wifi={"ssid": "home"}, web=web) as house:
+        bearer = {"Authorization": "Bearer " + TOKEN}
+        (house.state / "settings.json.new").mkdir()  # where the file would be written before it is renamed
+        assert code(house.post("/api/token", {}, bearer)) == (500, "failed")
+        assert may_write(house, bearer)
+        assert house.firmware.logged("web: POST /api/token: OSError")
+        (house.state / "settings.json.new").rmdir()
+        assert house.post("/api/token", {}, bearer)[0] == 200
+        assert not may_write(house, bearer)
+
+
 # ---- what never comes out, and what does no harm
 
 
