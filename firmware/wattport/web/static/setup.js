@@ -91,7 +91,7 @@ function onSubmit(name, act) {
 // ---- welcome
 
 function enterWelcome() {
-  $("need-wifi").hidden = !status.portal;
+  $("need-wifi").hidden = $("no-internet").hidden = !status.portal;
   const place = $("languages");
   empty(place);
   for (const [code, name] of Object.entries(LANGUAGES))
@@ -589,7 +589,7 @@ async function save() {
   busy($("save"), true);
   verdict("finish-verdict", "");
   try {
-    await api("POST", "/api/settings", document_(), {timeout_ms: 20000});
+    await api("POST", "/api/settings", document_(), {timeout_ms: 60000});
   } catch (error) {
     busy($("save"), false);
     const setting = (error.document || {}).setting || "";
@@ -725,7 +725,13 @@ async function start() {
   else show(status.portal && (wifi === "ok" || wifi === "trying") ? "wifi" : "welcome", true);
 }
 
+// A set-up that was asked for by the button ends when nobody asks for anything, and the key's letter may lie downstairs.
+function stay() {
+  if (!document.hidden && !farewell) api("GET", "/api/status", null, {timeout_ms: 5000, silent: true}).catch(() => null);
+}
+
 ready.then(() => {
   wire();
   start();
+  setInterval(stay, 120000);
 });
