@@ -133,6 +133,19 @@ def test_two_modules_that_would_have_one_file_are_refused():
         Program({"wattport.net.page": "", "wattport.need.page": ""})
 
 
+def test_an_import_of_what_no_text_names_is_refused():
+    with pytest.raises(SlotError, match="wattport.app imports"):
+        Program({"wattport.app": "def start(name): return __import__(name)\n"}).build()
+
+
+def test_keywords_of_what_is_not_ours_stay():
+    texts = Program({"wattport.app": """
+def derive(iterations, channel=1): return iterations * channel
+def start(point): return point.config(channel=derive(2, channel=3)), dict(iterations=1)
+"""}).build()
+    assert "config(channel=" in texts["wattport.app"] and "dict(iterations=" in texts["wattport.app"]
+
+
 def test_a_local_name_hides_no_global():
     """A parameter, an inner function and what stands around them all have names of their own."""
     modules = {"wattport.app": '''

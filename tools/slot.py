@@ -26,7 +26,7 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
     "wattport.app": """clock errors health hour led log modules supervisor today version wall meter reading plausible
         frame.framer link.uart net.wifi net.sync net.stream crypto.crc""",
     "wattport.publish.publisher": "publish.mqtt publish.packet publish.payload",
-    "wattport.web.api": "web.server web.refused microdot",
+    "wattport.web.api": "web.server web.client web.refused microdot",
     "wattport.decode.p1": "decode.p1line decode.p1lists",
     "wattport.frame.decrypt": "crypto.gcm crypto.ghash",
 }.items()}
@@ -154,6 +154,9 @@ class Program:
                             module.imports[id(alias)] = whole, None
                         elif node.module in self.modules:
                             module.imports[id(alias)] = node.module, alias.name
+                elif isinstance(node, ast.Call) and _last(node.func) == "__import__" and module.name != _MODULES:
+                    if not isinstance(node.args[0], ast.Constant):
+                        raise SlotError("%s imports what no text names: load() of %s can" % (module.name, _MODULES))
                 elif (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
                       and _last(node.value.func) == "__import__" and isinstance(node.value.args[0], ast.Constant)):
                     if node.value.args[0].value in self.modules:
