@@ -13,28 +13,18 @@ import gc
 import json
 import select
 import socket
-import time
 
 import microdot
 from micropython import const
 
 from wattport.modules import fetch
+from wattport.web.client import Client, is_past
 from wattport.web.refused import Refused
 
 _CLIENTS = const(4)  # at a time; the chip has ten sockets for everything
 _WAITING = const(6)  # to be let in: browsers make six connections at once
-_REQUEST_MS = const(5000)  # from the connection to the last byte of the request
-_SILENT_MS = const(1000)  # so long may a client say nothing while others wait: browsers connect in advance
-_HANDLE_MS = const(40000)  # to find the answer
-_ANSWER_MS = const(5000)  # for each piece of an answer
-_WHOLE_MS = const(20000)  # for all of it, but for an endless one
-_BEAT_MS = const(15000)  # an endless answer says something at least that often
-_LINE = const(512)  # bytes of the request line
-_HEADERS = const(24)
-_HEAD = const(2048)  # bytes of all headers
 _PIECE = const(512)  # read at a time
 _PIECES = const(8)
-_OUT = const(512)  # collected before it is sent: head and body of a small answer go together
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
@@ -49,123 +39,10 @@ _LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: ap
          b'{"error": "too_slow", "detail": "The request took too long."}')
 
 
-def _after(ms):
-    return time.ticks_add(time.ticks_ms(), ms)
-
-
-def _is_past(tick):
-    return time.ticks_diff(time.ticks_ms(), tick) > 0
-
-
-class Client:
-    """A connection, as microdot wants a stream. Past the tick `expires` it is cut off; None: it waits for `wake`."""
-
-    def __init__(self, sock):
-        self.sock = sock
-        self.task = None
-        self.expires = _after(_REQUEST_MS)
-        self.ends = None  # when the last piece of an answer must be out
-        self.heard = False  # it has said anything at all
-        self.answers = False  # its request is read
-        self.late = False  # and was cut off
-        self.wake = None  # an Event, of an endless answer
-        self.beat = 0  # when that is to say something next
-        self._stream = asyncio.StreamReader(sock)
-        self._in = b""
-        self._at = 0
-        self._lines = 0
-        self._room = _LINE
-        self.what = None
-        self._out = bytearray()
-
-    # ---- in
-
-    async def readline(self):
-        """The next line of the request's head, all of it."""
-        while True:
-            end = self._in.find(b"\n", self._at) + 1
-            size = (end or len(self._in)) - self._at
-            if size > self._room:
-                raise Refused(431 if self._lines else 414, "too_large", "The request is too long.")
-            if end:
-                break
-            more = await self._stream.read(_PIECE)
-            if not more:
-                raise EOFError
-            self.heard = True
-            self._in = self._in[self._at:] + more
-            self._at = 0
-        line = self._in[self._at:end]
-        self._at = end
-        if self._lines > _HEADERS and line.strip():
-            raise Refused(431, "too_large", "The request has too many headers.")
-        self._room = self._room - size if self._lines else _HEAD
-        self._lines += 1
-        return line
-
-    async def readexactly(self, size):
-        """The body. Some of it has come with the head."""
-        if size < 0:  # microdot asks for that
-            raise ValueError
-        body = bytearray(size)
-        at = min(size, len(self._in) - self._at)
-        body[:at] = self._in[self._at:self._at + at]
-        rest = memoryview(body)
-        while at < size:
-            more = await self._stream.readinto(rest[at:])
-            if not more:
-                raise EOFError
-            at += more
-        return bytes(body)
-
-    # ---- out
-
-    def handle(self):
-        """The request is here: from now on it is the answer that takes time."""
-        self._in = b""
-        self.answers = True
-        self.expires = _after(_HANDLE_MS)
-
-    def send(self):
-        """The answer is found: only the client can be slow now."""
-        self.expires = _after(_ANSWER_MS)
-        self.ends = _after(_WHOLE_MS)
-
-    async def awrite(self, data):
-        if isinstance(data, str):
-            data = data.encode()
-        if len(self._out) + len(data) > _OUT:
-            await self.flush()
-        if len(data) < _OUT:
-            self._out.extend(data)
-        else:
-            await self._write(data)
-
-    async def flush(self):
-        if self._out:
-            out, self._out = self._out, bytearray()
-            await self._write(out)
-
-    async def _write(self, data):
-        self._stream.write(data)
-        await self._stream.drain()
-        if self.ends is None or not _is_past(self.ends):
-            self.expires = _after(_ANSWER_MS)
-
-    async def rest(self):
-        """Until somebody sets `wake`; what was written before goes out first."""
-        await self.flush()
-        self.beat = _after(_BEAT_MS)
-        self.expires = self.ends = None
-        await self.wake.wait()
-        self.wake.clear()
-        self.expires = _after(_ANSWER_MS)
-
-
 class Server:
     """`run()` for ever. `web` finds the answers: `check(request)` gives what to ask it for, and how many bytes of body
     to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text
-    of more headers). A body is a dict (sent as JSON), a text or bytes, something to iterate over, or an asynchronous
+    of more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous
     function of the Client, which writes for as long as it likes. Both may raise Refused. `done(what)` follows.
 
     `status` counts requests that could be read, those refused (too many, too large, too slow, not allowed) and errors
@@ -214,7 +91,7 @@ class Server:
     def _accept(self, listener):
         if len(self._clients) >= _CLIENTS:
             for client in self._clients:
-                if not client.heard and _is_past(time.ticks_add(client.expires, _SILENT_MS - _REQUEST_MS)):
+                if client.is_silent():
                     client.task.cancel()
                     break
             return
@@ -236,13 +113,11 @@ class Server:
             self._leaving.pop().close()
         for client in self._clients:
             if client.expires is not None:
-                if _is_past(client.expires):
-                    client.expires = _after(_ANSWER_MS)  # cancelled once
-                    client.late = True
-                    client.task.cancel()
+                if is_past(client.expires):
+                    client.cut()
             elif self._has_gone(client.sock):
                 client.task.cancel()
-            elif _is_past(client.beat):
+            elif is_past(client.beat):
                 client.wake.set()
 
     def _has_gone(self, sock):
