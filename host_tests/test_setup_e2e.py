@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.brokers import PATIENCE, Mosquitto, free_port
+from host_tests.brokers import PATIENCE, Mosquitto, eventually, free_port
 from host_tests.browser import CHROMIUM, SIZES, complaints, needs_browser
 from host_tests.firmware import Firmware, Wire
 from host_tests.test_portal import House as Dongle
@@ -30,6 +30,8 @@ NEIGHBOURS = [{"ssid": "Buren 2.4", "password": "niet van ons", "channel": 1, "r
               {"ssid": "Gast", "password": "", "channel": 6, "rssi": -82}]
 PROBE = "connectivitycheck.gstatic.com"
 PASSWORD = "zonnepanelen op het dak"
+WRONG_KEY = ("The key is wrong: what the meter sends makes no sense with it. Compare it with the letter, digit by "
+             "digit.")
 SHOTS = os.environ.get("WATTPORT_SHOTS")
 
 
@@ -125,7 +127,8 @@ class Page:
         """Wait until an element shows a text, in this page's language."""
         wanted = self.t(text, *values)
         self.page.wait_for_function(
-            "([where, what]) => document.querySelector(where).textContent.includes(what)", arg=[selector, wanted])
+            "([where, what]) => [...document.querySelectorAll(where)].some(one => one.textContent.includes(what))",
+            arg=[selector, wanted])
 
     def open(self, house):
         self.page.goto(house.address + "/setup")
@@ -175,8 +178,7 @@ def give_key(page):
     page.says("#key-verdict", "A key has exactly 32 digits. Look for one that is missing or doubled.")
     page.page.fill("#key", "f" * 32)
     page.next("key")
-    page.says("#key-verdict", "The key is wrong: what the meter sends makes no sense with it. Compare it with the "
-              "letter, digit by digit.")
+    page.says("#key-verdict", WRONG_KEY)
     page.shot("key-wrong")
     page.page.fill("#key", "-".join(KEY[place:place + 4].upper() for place in range(0, 32, 4)))
     page.page.click("#second summary")
@@ -465,6 +467,24 @@ def test_a_secret_can_be_removed_and_every_setting_is_on_the_page(tmp_path, owne
     page.page.click("#mqtt-password >> xpath=ancestor::div[contains(@class, 'field')] >> text=Remove it")
     save_settings(page)
     assert "password" not in kept(tmp_path)["mqtt"]
+
+
+def test_a_wrong_key_that_is_tried_on_the_settings_page_does_not_stop_the_readings(tmp_path, browser):
+    settings = {"meter": {"key": KEY, "auth_key": AUTH}, "web": {"password": PASSWORD}}
+    with House(tmp_path, None, settings) as house, \
+            Meter(house.wire, "kamstrup", key=bytes.fromhex(KEY), auth_key=bytes.fromhex(AUTH)), \
+            Page(browser, "nl-NL", "desktop", house.firmware.log) as page:
+        page.page.goto(house.address + "/settings")
+        log_in(page)
+        page.page.fill("#meter-key", "f" * 32)
+        button = page.page.locator("#form button", has_text=page.t("Check the key"))
+        button.click()
+        page.says("#form .verdict.bad", WRONG_KEY)
+        telegrams = house.ask("/api/health")[1]["telegrams"]
+        eventually(lambda: house.ask("/api/health")[1]["telegrams"] > telegrams + 1)
+        page.page.fill("#meter-key", "")
+        button.click()
+        page.says("#form .verdict.good", "The key is right: the meter can be read.")
 
 
 def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):

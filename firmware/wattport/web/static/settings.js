@@ -339,7 +339,11 @@ function tester(what, words) {
     say(what === "key" ? t("The key is tried on what the meter sends. Some meters send only every 10 seconds…") : t("The dongle knocks at “{0}”…", body.host), "");
     try {
       const state = await trial(what, body, 60000);
-      if (what === "key") say(...keyTried(state));
+      if (what === "key") {
+        say(...keyTried(state));
+        // the meter is read with the key that was tried: back to the one that is set, unless the new one is right
+        if (state.reason !== "ok") await api("POST", "/api/try/key", {key: null, auth_key: null});
+      }
       else if (state.state === "ok") say(t("The broker lets the dongle in."), "good");
       else say(mqttWords(state, body.host), "bad");
     } catch (error) {
