@@ -66,3 +66,4 @@ class Search:
         except OSError as error:
             line.log("error", "the line can't be kept: %s" % error)
         forget("wattport.link.kept")
+        forget("wattport.files")
