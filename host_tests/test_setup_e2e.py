@@ -182,6 +182,10 @@ def give_key(page):
     page.shot("key-wrong")
     page.page.fill("#key", "-".join(KEY[place:place + 4].upper() for place in range(0, 32, 4)))
     page.page.click("#second summary")
+    page.page.fill("#auth-key", "f" * 32)
+    page.next("key")
+    page.says("#key-verdict", "The encryption key is right, but the authentication key is wrong. Compare it with the "
+              "letter, digit by digit.")
     page.page.fill("#auth-key", AUTH)
     page.next("key")
     page.says("#key-verdict", "The key is right: the meter can be read.")

@@ -190,7 +190,12 @@ function mqttWords(state, host) {
     case "not_found": return t("No machine is called “{0}”. Is the name right? The broker’s address, such as 192.168.1.5, works too.", host);
     case "refused": return t("“{0}” is there, but no broker listens on this port. Is the port right, and is the broker running?", host);
     case "no_answer": return t("“{0}” does not answer. Is the address right, and is the machine on?", host);
-    case "tls": return t("The encrypted connection to “{0}” failed. Does the port use TLS, and is the certificate the right one?", host);
+    case "no_broker": return t("Something answers at “{0}”, but it is no MQTT broker, or it wants TLS. Is the port right?", host);
+    case "no_network": return t("The dongle has no network yet: test the Wi-Fi first.");
+    case "busy": return t("The dongle is too busy at the moment. Try again.");
+    case "tls": return /certificate/.test(state.detail)
+      ? t("The certificate of “{0}” is not accepted: another authority has signed it, it is for another name, or it has run out.", host)
+      : t("The encrypted connection to “{0}” failed. Does the port use TLS, and is the certificate the right one?", host);
     case "login": return t("“{0}” refuses the user name or the password.", host);
     case "not_allowed": return t("“{0}” does not let this user in.", host);
     case "timeout": case "lost": return t("“{0}” did not answer in time.", host);
@@ -202,7 +207,9 @@ function mqttWords(state, host) {
 function keyTried(state) {
   switch (state.reason) {
     case "ok": return [t("The key is right: the meter can be read."), "good"];
-    case "wrong": return [t("The key is wrong: what the meter sends makes no sense with it. Compare it with the letter, digit by digit."), "bad"];
+    case "wrong": return [/authentication key is wrong/.test(state.detail)
+      ? t("The encryption key is right, but the authentication key is wrong. Compare it with the letter, digit by digit.")
+      : t("The key is wrong: what the meter sends makes no sense with it. Compare it with the letter, digit by digit."), "bad"];
     case "missing": return [t("The meter encrypts, and a key is missing."), "bad"];
     case "unused": return [t("This meter does not encrypt: no key is needed."), "fair"];
   }
