@@ -6,10 +6,13 @@ _REASONS = ("302 Found|304 Not Modified|400 Bad Request|401 Unauthorized|403 For
             "415 Unsupported Media Type|421 Misdirected Request|422 Unprocessable Content|429 Too Many Requests|"
             "431 Request Header Fields Too Large|500 Internal Server Error|503 Service Unavailable")
 _HEADERS = "Allow allow|Location location|Retry-After wait_s"
+_LINK = '<!DOCTYPE html><html lang="en"><title>Wattport</title><p><a href="%s">%s</a></p></html>'
+_HTML = "Content-Type: text/html\r\nContent-Length: %d\r\n"
 
 
-def head(status, answer):
-    """The status and its words, and the headers that belong to what a Refused says."""
+def head(status, answer, headers):
+    """The status and its words, with the headers that belong to what a Refused says; the answer; its own headers. Some
+    phones show what comes with a 302 instead of following it: a page with the link."""
     code = str(status)
     text = code + " Status"
     for reason in _REASONS.split("|"):
@@ -22,4 +25,7 @@ def head(status, answer):
             header, name = header.split()
             if name in answer:
                 text += "\r\n%s: %s" % (header, answer[name])
-    return text
+        if status == 302:
+            answer = (_LINK % (answer["location"], answer["detail"])).encode()
+            headers = _HTML % len(answer)
+    return text, answer, headers

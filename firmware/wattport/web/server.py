@@ -180,8 +180,10 @@ class Server:
         only_head = request is not None and request.method == "HEAD"
         del request  # what goes out may take its time, and memory that others need
         client.send()
-        await client.awrite("HTTP/1.0 " + (
-            "200 OK" if status == 200 else fetch("wattport.web.reasons", "head")(status, body)))
+        first = "200 OK"
+        if status != 200:
+            first, body, headers = fetch("wattport.web.reasons", "head")(status, body, headers)
+        await client.awrite("HTTP/1.0 " + first)
         await client.awrite(_HEAD_OF_ALL)
         if isinstance(body, dict):
             body = json.dumps(body).encode()
