@@ -30,24 +30,24 @@ $(VENV)/.done: requirements.txt
 	  echo "no Chromium: the tests of the pages will be skipped; install the package chromium" >&2
 	@touch $@
 
-setup: $(VENV)/.done .build/debian/.done ## what every other target does first: Python packages and interpreters
+setup: $(VENV)/.done .build/debian/.done ## what the other targets do first: Python packages and interpreters, into .venv and .build
 
-run: setup ## two simulated meters, the firmware and a broker, all here; SECONDS=n stops by itself
+run: setup ## two simulated meters, a dongle with its pages on each, a broker, all here; SECONDS=n stops by itself
 	$(PY) -m tools.run $(if $(SECONDS),--seconds $(SECONDS))
 
-test: setup lint .build/browser.done ## everything, on CPython, MicroPython 64 and 32 bits, and the chips' machine code
+test: setup lint .build/browser.done ## everything: CPython, MicroPython 64 and 32 bits, the chips' machine code, the pages in Chromium
 	$(PY) -m pytest -n 2 --dist loadscope host_tests
 
-bench: setup ## every budget as one JSON object a line; ONLY=decode.dsmr5 for some
+bench: setup ## every budget, one JSON object a line; ONLY=heap for those with that in their name
 	$(PY) -m tools.bench $(if $(ONLY),--only $(ONLY))
 
 fuzz: setup ## broken telegrams of every family; COUNT=1000000 SEED=1
 	$(PY) -m tools.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=, AP=
+image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=file, AP=password of its own Wi-Fi
 	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)')
 
-flash: setup ## PORT=device or pyserial URL; writes the image that `make image` makes; ESPTOOL_FLAGS=
+flash: setup ## makes that image and writes it: PORT=device or pyserial URL, ESPTOOL_FLAGS=, and those of `make image`
 	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') -- $(ESPTOOL_FLAGS)
 
 lint: setup ## ruff, and the viper idioms that miscompile or differ between chips
