@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The whole firmware under MicroPython: bytes in at the meter port, messages out at a real broker."""
 
+import errno
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from host_tests.brokers import Amqtt, BadBroker, Listener, Mosquitto, eventually
+from host_tests.brokers import PATIENCE, Amqtt, BadBroker, Listener, Mosquitto, eventually, free_port, wait_for_port
 from host_tests.firmware import Firmware, Wire
 from host_tests.test_decoding import lacks
 from tools import meters
@@ -206,6 +209,18 @@ def test_the_tool_refuses_wrong_settings_with_the_name_of_the_key(tmp_path, sett
          "--settings", str(tmp_path / "settings.json")], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert name in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_who_ends_the_tool_ends_the_firmware_and_its_pages_with_it(tmp_path, how):
+    port = free_port()
+    tool = subprocess.Popen([sys.executable, "-m", "tools.dongle", "--uart", "file:/dev/null", "--state", str(tmp_path),
+                             "--http", str(port)], cwd=ROOT)
+    wait_for_port(port)
+    tool.send_signal(how)
+    assert tool.wait(PATIENCE) == 0
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def test_a_serial_device_is_read_as_on_a_raspberry_pi(tmp_path):

@@ -107,6 +107,7 @@ def test_without_any_settings_the_portal_is_open_and_the_meter_is_read_all_the_s
     with House(tmp_path) as house:
         point = eventually(lambda: json.loads((tmp_path / "state" / "access_point.json").read_text()))
         assert point["active"] and point["ssid"].endswith(house.firmware.identity[-4:])
+        assert house.firmware.logged("then open http://%s:%d" % (PHONE, house.port))
         assert point["security"] == 3 and len(point["password"]) >= 8
         house.wire.send(meter.next()[0])
         told = eventually(lambda: [told for told in [house.state("meter")] if told["telegrams"]])[0]

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +138,7 @@ def main():
     if "WATTPORT_AIR" in environment:
         environment["WATTPORT_AIR"] = os.path.abspath(environment["WATTPORT_AIR"])
         label.label(identity, (Path(options.state) / "ap.txt").read_text())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends this ends the firmware, too
     deadline = time.monotonic() + options.seconds if options.seconds else None
     while True:
         firmware = subprocess.Popen(words, env=environment, cwd=options.state)

@@ -27,7 +27,9 @@ async def run(app, device_id, asked):
     answerer = Answerer(address, getattr(board, "DNS_PORT", _DNS))
     app.access = address, mask
     app.visited = time.ticks_ms()
-    app.log("info", "set-up: join the Wi-Fi %s, then open http://%s" % (ssid, address))
+    port = app.served["port"]
+    app.log("info", "set-up: join the Wi-Fi %s, then open http://%s%s" % (
+        ssid, address, "" if port == 80 else ":%d" % port))
     idle_ms = getattr(board, "PORTAL_S", _IDLE_S) * 1000
     dropped = 0
     try:
