@@ -10,7 +10,7 @@ from host_tests.firmware import Firmware
 from tools import meters
 
 START = 1_760_000_000
-PATIENCE = 20  # seconds for one answer of a machine that is busy with other tests
+PATIENCE = 60  # seconds for one answer of a machine that is busy with other tests
 JSON = {"Content-Type": "application/json"}
 
 
@@ -23,8 +23,7 @@ class House:
         self.state = folder / "state"
         self._wire = wire
         self._meter = meters.make(family, seed=7, start=START)
-        self.firmware = Firmware(folder, wire.uart, {
-            **settings, "web": {**settings.get("web", {}), "port": self.port}})
+        self.firmware = Firmware(folder, wire.uart, self.needed(settings))
         self.firmware.wait_for_log("dashboard on port")
 
     def telegram(self):
@@ -48,11 +47,30 @@ class House:
     def post(self, path, document=None, headers=None):
         return self.ask(path, "POST", json.dumps(document or {}), {**JSON, **(headers or {})})
 
-    def json(self, path, headers=None):
-        return json.loads(self.ask(path, headers=headers)[2])
+    def json(self, path, document=None, status=200, headers=None):
+        """What comes back for a GET, or for a POST when there is a document, with this status."""
+        found, _, body = self.ask(path, headers=headers) if document is None else self.post(path, document, headers)
+        assert found == status, (found, body)
+        return json.loads(body)
 
     def health(self):
         return self.json("/api/health")
+
+    def needed(self, settings):
+        """`settings` with what a test here needs: a port of its own, and nobody asked for the time."""
+        return {**settings, "web": {**settings.get("web", {}), "port": self.port},
+                "time": {**settings.get("time", {}), "server": ""}}
+
+    def kept(self):
+        """The settings file, without what a test here needs."""
+        kept = json.loads((self.state / "settings.json").read_text())
+        assert kept["web"].pop("port") == self.port
+        assert kept["time"].pop("server") == ""
+        return {group: values for group, values in kept.items() if values}
+
+    def restarted(self, count):
+        """Wait for start number `count`, and until the web server is there again."""
+        eventually(lambda: len(self.firmware.logged("dashboard on port")) >= count, "start %d" % count)
 
     def raw(self, data):
         """What comes back for some bytes, until the connection is closed."""

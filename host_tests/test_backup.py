@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from host_tests.firmware import Wire
-from host_tests.owner import Owner
+from host_tests.house import House
 from tools import meters
 from tools.paths import ROOT
 
@@ -59,7 +59,7 @@ def together(one, other):
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory):
-    with Wire() as wire, Owner(tmp_path_factory.mktemp("backup"), wire, together(PLAIN, SECRETS)) as one:
+    with Wire() as wire, House(tmp_path_factory.mktemp("backup"), wire, **together(PLAIN, SECRETS)) as one:
         yield one
 
 
@@ -97,7 +97,7 @@ def test_a_passphrase_that_is_none_is_refused(owner, passphrase):
 
 def test_a_backup_of_one_dongle_makes_another_one_the_same(owner, tmp_path):
     backup = owner.json("/api/backup", {"passphrase": PASSPHRASE})
-    with Wire() as wire, Owner(tmp_path, wire, {"time": {"source": "ntp"}}) as other:
+    with Wire() as wire, House(tmp_path, wire, time={"source": "ntp"}) as other:
         backup["settings"]["web"]["port"] = other.port
         assert other.json("/api/restore", {"backup": backup, "passphrase": PASSPHRASE}) == {"restart_s": 2}
         assert other.kept() == together(PLAIN, SECRETS)
@@ -106,14 +106,14 @@ def test_a_backup_of_one_dongle_makes_another_one_the_same(owner, tmp_path):
 
 
 def test_secrets_that_are_not_in_the_backup_stay_as_the_dongle_has_them(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire, together(SECRETS, {"tariff": {"currency": "NOK"}})) as other:
+    with Wire() as wire, House(tmp_path, wire, **together(SECRETS, {"tariff": {"currency": "NOK"}})) as other:
         backup = {"wattport": 1, "settings": other.needed(PLAIN), "secrets": None}
         other.json("/api/restore", {"backup": backup})
         assert other.kept() == together(PLAIN, SECRETS)
 
 
 def test_what_another_program_sealed_is_opened(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire) as other:
+    with Wire() as wire, House(tmp_path, wire) as other:
         backup = {"wattport": 1, "settings": other.needed({}), "secrets": sealed(SECRETS, PASSPHRASE)}
         other.json("/api/restore", {"backup": backup, "passphrase": PASSPHRASE})
         assert other.kept() == SECRETS
@@ -170,7 +170,7 @@ def test_a_long_certificate_is_saved_and_restored_in_the_heap_of_a_chip(tmp_path
     meter = meters.make("lu", seed=7, start=1_760_000_000, key=key)
     certificate = "-----BEGIN CERTIFICATE-----\n" + ("A" * 64 + "\n") * 44 + "-----END CERTIFICATE-----\n"
     settings = {"meter": {"key": key.hex()}, "mqtt": {"host": "127.0.0.1", "port": 1, "password": "x" * 100}}
-    with Wire() as wire, Owner(tmp_path, wire, settings) as owner:
+    with Wire() as wire, House(tmp_path, wire, **settings) as owner:
         for _ in range(3):
             wire.send(meter.next()[0])
         owner.firmware.wait_for_log("reading ")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from host_tests.firmware import Wire
-from host_tests.owner import Owner
+from host_tests.house import House
 from tools import meters
 
 START = 1_760_000_000
@@ -48,7 +48,7 @@ def test_a_bundle_holds_what_helps_and_nothing_that_tells_whose_it_is(tmp_path, 
             telegram = bytearray(telegram)
             telegram[len(telegram) // 2] ^= 1
         wire.send(bytes(telegram))
-    with Wire() as wire, Owner(tmp_path, wire, settings) as owner:
+    with Wire() as wire, House(tmp_path, wire, **settings) as owner:
         for spoil in (False, False, True, False):
             send(spoil)
             time.sleep(0.3)
@@ -76,7 +76,7 @@ def test_a_bundle_holds_what_helps_and_nothing_that_tells_whose_it_is(tmp_path, 
 
 
 def test_without_a_meter_the_bundle_comes_all_the_same(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         began = time.monotonic()
         status, _, body = owner.ask("/api/diagnostics")
         told = json.loads(body)
@@ -89,7 +89,7 @@ def test_without_a_meter_the_bundle_comes_all_the_same(tmp_path):
     '{"mqtt": {"password": 12345678, "host": "household"}, "wifi": {"ssid": 424242424}, "new": {"x": "household"}}',
     '{"mqtt": ["household"]}', '["household"]', 'household', ''])
 def test_nothing_of_somebodys_is_shown_of_a_file_that_is_wrong(tmp_path, text):
-    with Wire() as wire, Owner(tmp_path, wire) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         (owner.state / "settings.json").write_text(text)
         meter = meters.make("dsmr5", seed=7, start=START)
         told, shown = bundle(owner, lambda: wire.send(meter.next()[0]))
@@ -99,5 +99,5 @@ def test_nothing_of_somebodys_is_shown_of_a_file_that_is_wrong(tmp_path, text):
 
 
 def test_the_bundle_is_the_owners(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire, {"web": {"password": "a good password"}}) as owner:
+    with Wire() as wire, House(tmp_path, wire, web={"password": "a good password"}) as owner:
         assert owner.json("/api/diagnostics", status=401)["error"] == "login_needed"

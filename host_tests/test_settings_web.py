@@ -8,7 +8,7 @@ import pytest
 
 from host_tests.brokers import eventually
 from host_tests.firmware import Wire
-from host_tests.owner import Owner
+from host_tests.house import House
 from tools import image, meters, schema
 
 MARKER = "53c2e753c2e753c2e753c2e753c2e753"
@@ -20,7 +20,7 @@ SECRETS = {"wifi": {"password": MARKER, "password2": MARKER},
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory):
     """A dongle that nobody has set up, on a network that is simply there."""
-    with Wire() as wire, Owner(tmp_path_factory.mktemp("settings"), wire, SECRETS) as one:
+    with Wire() as wire, House(tmp_path_factory.mktemp("settings"), wire, **SECRETS) as one:
         yield one
 
 
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_refused_with_its_name_and_nothing_is_changed(owner, pa
 
 
 def test_a_change_is_saved_takes_effect_by_a_restart_and_leaves_the_rest(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire, {**SECRETS, "tariff": {"currency": "NOK"}}) as owner:
+    with Wire() as wire, House(tmp_path, wire, **SECRETS, tariff={"currency": "NOK"}) as owner:
         answer = owner.json("/api/settings", {"mqtt": {"host": "broker.local", "password": None}, "meter": {
             "key": "00112233-44556677-8899AABB-CCDDEEFF", "auth_key": None}})
         assert answer == {"restart_s": 2}
@@ -67,7 +67,7 @@ def test_a_change_is_saved_takes_effect_by_a_restart_and_leaves_the_rest(tmp_pat
 
 
 def test_a_password_is_kept_as_a_hash_and_asked_for_from_then_on(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         owner.json("/api/settings", {"web": {"password": "correct horse"}})
         name, iterations, salt, digest = owner.kept()["web"]["password"].split(":")
         assert name == "pbkdf2" and len(salt) == 32
@@ -76,24 +76,24 @@ def test_a_password_is_kept_as_a_hash_and_asked_for_from_then_on(tmp_path):
         assert owner.json("/api/settings", status=401)["error"] == "login_needed"
         assert owner.json("/api/settings", {"mqtt": {"host": "evil"}}, 401)["error"] == "login_needed"
         assert "mqtt" not in owner.kept()
-        status, headers, _ = owner.ask("/api/login", {"password": "correct horse"})
+        status, headers, _ = owner.post("/api/login", {"password": "correct horse"})
         assert status == 200
         cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
         status, _, body = owner.ask("/api/settings", headers=cookie)
         assert status == 200 and json.loads(body)["web"]["password"] is None
-        status, _, _ = owner.ask("/api/settings", {"mqtt": {"host": "broker"}}, cookie)
+        status, _, _ = owner.post("/api/settings", {"mqtt": {"host": "broker"}}, cookie)
         assert status == 200 and owner.kept()["mqtt"]["host"] == "broker"
         assert not [line for line in owner.firmware.log if "correct horse" in line or digest in line]
 
 
 def test_a_password_in_the_clear_in_the_file_is_hashed_when_something_is_saved(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         (owner.state / "settings.json").write_text(json.dumps(owner.needed({"web": {"password": "written by hand"}})))
         owner.json("/api/restart", {})
         owner.restarted(2)
-        _, headers, _ = owner.ask("/api/login", {"password": "written by hand"})
+        _, headers, _ = owner.post("/api/login", {"password": "written by hand"})
         cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
-        assert owner.ask("/api/settings", {"tariff": {"currency": "SEK"}}, cookie)[0] == 200
+        assert owner.post("/api/settings", {"tariff": {"currency": "SEK"}}, cookie)[0] == 200
         assert owner.kept()["web"]["password"].startswith("pbkdf2:")
 
 
@@ -103,16 +103,16 @@ def test_a_password_in_a_settings_file_is_hashed_before_it_gets_to_the_dongle(tm
     name, iterations, salt, digest = stored.split(":")
     assert name == "pbkdf2" and digest == hashlib.pbkdf2_hmac(
         "sha256", b"written by hand", bytes.fromhex(salt), int(iterations)).hex()
-    with Wire() as wire, Owner(tmp_path, wire, {"web": {"password": "written by hand"}}) as owner:
+    with Wire() as wire, House(tmp_path, wire, web={"password": "written by hand"}) as owner:
         assert owner.kept()["web"]["password"].startswith("pbkdf2:")
-        assert owner.ask("/api/login", {"password": "written by hand"})[0] == 200
+        assert owner.post("/api/login", {"password": "written by hand"})[0] == 200
 
 
 def test_a_key_that_was_tried_and_is_right_is_meant_by_null(tmp_path):
     """The phone's page may have forgotten it, as it does when the Wi-Fi changes its channel."""
     key = bytes(range(16))
     meter = meters.make("lu", seed=5, start=1_760_000_000, key=key)
-    with Wire() as wire, Owner(tmp_path, wire) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         owner.json("/api/try/key", {"key": key.hex(), "auth_key": ""})
 
         def is_right():
@@ -124,7 +124,7 @@ def test_a_key_that_was_tried_and_is_right_is_meant_by_null(tmp_path):
 
 
 def test_a_file_with_a_mistake_runs_on_what_is_right_and_is_kept_when_saved_over(tmp_path):
-    with Wire() as wire, Owner(tmp_path, wire, {}) as owner:
+    with Wire() as wire, House(tmp_path, wire) as owner:
         text = json.dumps(owner.needed({"mqtt": {"host": "broker.local", "prt": 1}, "newer": {"x": 1}}))
         (owner.state / "settings.json").write_text(text)
         owner.json("/api/restart", {})
@@ -143,7 +143,7 @@ def test_letters_of_every_kind_come_through_files_requests_and_restarts(tmp_path
     document = image.load_settings(tmp_path / "own.json")
     stored = image.contents(image.board("esp32_generic"), document)["settings.json"]
     assert b"\\u" not in stored and json.loads(stored)["mqtt"]["user"] == names["ssid"]
-    with Wire() as wire, Owner(tmp_path, wire, {"mqtt": {"user": names["ssid"]}}) as owner:
+    with Wire() as wire, House(tmp_path, wire, mqtt={"user": names["ssid"]}) as owner:
         assert not owner.firmware.logged("refused")
         assert owner.json("/api/settings")["mqtt"]["user"] == names["ssid"]
         owner.json("/api/settings", {"mqtt": {"client_id": names["ssid"], "password": names["password"]}})

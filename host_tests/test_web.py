@@ -31,7 +31,7 @@ def house(tmp_path_factory):
             tmp_path_factory.mktemp("web"), wire, wifi={"ssid": "home", "password": SECRET}, meter={"key": KEY},
             mqtt={"user": "me", "password": SECRET, "host": "127.0.0.1", "port": free_port()}) as one:
         assert one.ask("/api/reading")[0] == 404  # before the first telegram
-        assert one.json("/api/reading")["error"] == "no_reading"
+        assert one.json("/api/reading", status=404)["error"] == "no_reading"
         yield one
 
 

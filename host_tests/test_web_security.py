@@ -56,7 +56,7 @@ def log_in(house, password=PASSWORD, headers=None):
 
 def may_write(house, headers):
     """By an address that needs the owner, and changes nothing."""
-    return house.json("/api/status", headers)["login"]
+    return house.json("/api/status", headers=headers)["login"]
 
 
 @given(some.binary(max_size=100), some.binary(max_size=20), some.integers(1, 20), some.integers(1, 32))
