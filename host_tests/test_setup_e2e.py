@@ -115,6 +115,11 @@ class Page:
             text = text.replace("{%d}" % place, str(value))
         return text
 
+    def try_wifi(self):
+        self.page.check("text=Familie Jansen")
+        self.page.fill("#wifi-password", WIFI["password"])
+        self.page.click("#wifi-test")
+
     def step(self, name):
         """Wait for a step. It has the focus on its heading, labels and contrast are right, and nothing is wider than
         the screen."""
@@ -291,9 +296,7 @@ def test_a_phone_that_forgets_the_page_in_the_middle_goes_on_where_it_was(tmp_pa
             page.open(house)
             page.next("welcome")
             page.step("wifi")
-            page.page.check("text=Familie Jansen")
-            page.page.fill("#wifi-password", WIFI["password"])
-            page.page.click("#wifi-test")
+            page.try_wifi()
             page.says("#wifi-known", "It works. The dongle’s address there is {0}.", "127.0.0.1")
         with Page(browser, "de-DE", "phone", house.firmware.log) as page:  # another sheet: nothing is in its storage
             page.open(house)
@@ -358,9 +361,7 @@ def test_who_sets_up_again_keeps_key_and_password_by_leaving_them_alone(tmp_path
         page.open(house)
         page.next("welcome")
         page.step("wifi")
-        page.page.check("text=Familie Jansen")
-        page.page.fill("#wifi-password", WIFI["password"])
-        page.page.click("#wifi-test")
+        page.try_wifi()
         page.page.click("#wifi-go")
         page.step("meter")
         page.says("#meter-live", "Kamstrup")

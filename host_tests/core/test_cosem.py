@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """COSEM notifications → Reading: A-XDR of every type, clocks of every kind, Kamstrup's lists."""
 
+from refusal import kind_of
+
 from wattport import posixzone
 from wattport.clock import seconds
 from wattport.decode import codes
@@ -55,14 +57,6 @@ def notification(*elements, stamp=NOON):
 def decode(data, zone=CET):
     # what is behind the notification in the buffer is not to be read
     return CosemDecoder(zone).decode(bytearray(data) + b"\x00\x06\x09" * 20, 0, len(data))
-
-
-def kind_of(function, *arguments):
-    try:
-        function(*arguments)
-    except MeterError as error:
-        return error.kind
-    return None
 
 
 # -- clocks: peers.md C1 ------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ neither."""
 
 import sys
 
+from refusal import kind_of
+
 from wattport.decode.glow import GlowDecoder
 from wattport.decode.jsontext import Json as Text
 from wattport.decode.jsontext import fixed, path_hash
@@ -35,14 +37,6 @@ def decode(text):
     data = text.encode()
     # what stands around it in the buffer is not to be read
     return GlowDecoder(None).decode(bytearray(b"}}" + data + b'"}'), 2, 2 + len(data))
-
-
-def kind_of(text):
-    try:
-        decode(text)
-    except MeterError as error:
-        return error.kind
-    return None
 
 
 def read(text):
@@ -141,18 +135,18 @@ def test_a_register_keeps_every_digit():
 
 
 def test_messages_about_no_meter_are_unsupported_and_broken_ones_malformed_or_truncated():
-    assert kind_of(STATE) == "unsupported"
-    assert kind_of("{}") == "unsupported"
-    assert kind_of('{"electricitymeter":{"timestamp":"2026-01-31T12:00:01Z"}}') == "unsupported"
-    assert kind_of('{"electricitymeter":[],"gasmeter":7}') == "unsupported"
-    assert kind_of("[]") == kind_of('"electricitymeter"') == kind_of("7") == "malformed"
-    assert kind_of(ELECTRICITY.replace("98765.432", "98765.432.1")) == "malformed"
-    assert kind_of(ELECTRICITY.replace("98765.432", "[1]")) == "malformed"
-    assert kind_of(ELECTRICITY.replace("0.24503", '"free"')) == "malformed"
-    assert kind_of(ELECTRICITY.replace('"kWh","mpan"', '{},"mpan"')) == "malformed"
-    assert kind_of((OLD % "000643").replace("019A0B0D", "019A0B0G")) == "malformed"
+    assert kind_of(decode, STATE) == "unsupported"
+    assert kind_of(decode, "{}") == "unsupported"
+    assert kind_of(decode, '{"electricitymeter":{"timestamp":"2026-01-31T12:00:01Z"}}') == "unsupported"
+    assert kind_of(decode, '{"electricitymeter":[],"gasmeter":7}') == "unsupported"
+    assert kind_of(decode, "[]") == kind_of(decode, '"electricitymeter"') == kind_of(decode, "7") == "malformed"
+    assert kind_of(decode, ELECTRICITY.replace("98765.432", "98765.432.1")) == "malformed"
+    assert kind_of(decode, ELECTRICITY.replace("98765.432", "[1]")) == "malformed"
+    assert kind_of(decode, ELECTRICITY.replace("0.24503", '"free"')) == "malformed"
+    assert kind_of(decode, ELECTRICITY.replace('"kWh","mpan"', '{},"mpan"')) == "malformed"
+    assert kind_of(decode, (OLD % "000643").replace("019A0B0D", "019A0B0G")) == "malformed"
     for size in range(len(ELECTRICITY)):
-        assert kind_of(ELECTRICITY[:size]) in ("truncated", "malformed"), size
+        assert kind_of(decode, ELECTRICITY[:size]) in ("truncated", "malformed"), size
 
 
 def test_values_are_found_by_their_paths():

@@ -3,6 +3,8 @@
 
 import json
 
+from refusal import kind_of
+
 from wattport import posixzone
 from wattport.decode import codes
 from wattport.decode.p1 import P1Decoder
@@ -34,14 +36,6 @@ class Reader:
 
 def read(*lines, strict=False):
     return Reader()(*lines, strict=strict)
-
-
-def kind_of(function, *arguments):
-    try:
-        function(*arguments)
-    except MeterError as error:
-        return error.kind
-    return None
 
 
 # (line, name, value): every field of the vocabulary, no two values alike

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Lists that explain themselves, lists that a profile explains, and profiles that are none."""
 
+from refusal import kind_of
 from test_cosem import (
     CET,
     NOON,
@@ -8,7 +9,6 @@ from test_cosem import (
     code,
     date_time,
     decode,
-    kind_of,
     notification,
     octets,
     pushed,

@@ -2,6 +2,7 @@
 """SML: files found on the line in every shape and every kind of brokenness; lists of values become Readings."""
 
 import test_frame
+from refusal import kind_of
 
 from wattport.crypto.crc import crc16_kermit, crc16_x25
 from wattport.decode import codes
@@ -135,13 +136,6 @@ class Heard(test_frame.Heard):
 
 def decode(data, zone=None):
     return SmlDecoder(zone).decode(data, 0, len(data))
-
-
-def error_of(data):
-    try:
-        return decode(data)
-    except MeterError as error:
-        return error.kind
 
 
 def value_of(obis, field, unit, scaler, name):
@@ -315,32 +309,32 @@ def test_lengths_may_take_more_bytes_than_they_need():
 
 def test_a_length_of_four_bytes_is_malformed():
     assert number(1, 4, False, 3)[:3] == b"\xe0\x80\x80"
-    assert error_of(messages(entry("1-0:1.8.0", number(1, 4, False, 3), WH, 0))) == "malformed"
+    assert kind_of(decode, messages(entry("1-0:1.8.0", number(1, 4, False, 3), WH, 0))) == "malformed"
 
 
 def test_numbers_of_no_byte_or_nine_are_malformed():
     for field in (b"\x61", b"\x51", b"\x6a" + bytes(9), b"\x5a" + bytes(9)):
-        assert error_of(messages(entry("1-0:1.8.0", field, WH, 0))) == "malformed", field
+        assert kind_of(decode, messages(entry("1-0:1.8.0", field, WH, 0))) == "malformed", field
 
 
 def test_a_field_shorter_than_its_own_head_is_malformed():
     for field in (b"\x00", b"\x60", b"\x80\x01", b"\x80\x80\x02"):
-        assert error_of(messages(entry("1-0:1.8.0", field, WH, 0))) == "malformed", field
+        assert kind_of(decode, messages(entry("1-0:1.8.0", field, WH, 0))) == "malformed", field
 
 
 def test_lists_nested_deep_are_passed_over_without_recursion():
     deep = b"\x71" * 2000 + b"\x01"
     data = messages(entry("1-0:96.5.5", deep), *REGISTERS)
     assert decode(data) == READING
-    assert error_of(b"\x76" + b"\x71" * 4000) == "truncated"
-    assert error_of(b"\x76" + b"\xf1\x8f\x0f" * 1000) == "truncated"
+    assert kind_of(decode, b"\x76" + b"\x71" * 4000) == "truncated"
+    assert kind_of(decode, b"\x76" + b"\xf1\x8f\x0f" * 1000) == "truncated"
 
 
 def test_an_unknown_message_is_passed_over():
     strange = message(0xFF01, several(text(b"server"), several(NONE, several(number(1, 2), NONE))))
     assert decode(strange + messages(*REGISTERS)) == READING
-    assert error_of(strange) == "unsupported"
-    assert error_of(OPEN + CLOSE) == "unsupported"
+    assert kind_of(decode, strange) == "unsupported"
+    assert kind_of(decode, OPEN + CLOSE) == "unsupported"
 
 
 def test_two_lists_in_a_file_are_one_reading():
@@ -354,9 +348,9 @@ def test_fill_bytes_that_were_left_on_do_no_harm():
 def test_the_end_anywhere_inside_of_a_message_is_an_error():
     data = OPEN + values(*REGISTERS)
     for end in range(len(OPEN) + 1, len(data)):
-        assert error_of(data[:end]) == "truncated", end
+        assert kind_of(decode, data[:end]) == "truncated", end
     for end in range(1, len(OPEN)):
-        assert error_of(data[:end]) == "truncated", end
+        assert kind_of(decode, data[:end]) == "truncated", end
 
 
 def test_bytes_behind_the_end_are_not_read():
@@ -372,20 +366,20 @@ def test_bytes_behind_the_end_are_not_read():
 
 def test_lists_of_other_lengths_than_they_should_have_are_malformed():
     good = messages(*REGISTERS)
-    assert error_of(b"\x75" + good[1:]) == "malformed"
-    assert error_of(b"\x77" + good[1:]) == "malformed"
-    assert error_of(OPEN[:-1] + b"\x01" + good[len(OPEN):]) == "malformed"
-    assert error_of(messages(several(code("1-0:1.8.0"), NONE, NONE, NONE, NONE, number(1, 1)))) == "malformed"
-    assert error_of(messages(several(text(b"12345"), NONE, NONE, NONE, NONE, number(1, 1), NONE))) == "malformed"
-    assert error_of(messages(several(number(1, 6), NONE, NONE, NONE, NONE, number(1, 1), NONE))) == "malformed"
-    assert error_of(message(0x0701, NONE)) == "malformed"
-    assert error_of(message(0x0701, several(NONE, text(b"s"), NONE, NONE, NONE, NONE, NONE))) == "malformed"
+    assert kind_of(decode, b"\x75" + good[1:]) == "malformed"
+    assert kind_of(decode, b"\x77" + good[1:]) == "malformed"
+    assert kind_of(decode, OPEN[:-1] + b"\x01" + good[len(OPEN):]) == "malformed"
+    assert kind_of(decode, messages(several(code("1-0:1.8.0"), NONE, NONE, NONE, NONE, number(1, 1)))) == "malformed"
+    assert kind_of(decode, messages(several(text(b"12345"), NONE, NONE, NONE, NONE, number(1, 1), NONE))) == "malformed"
+    assert kind_of(decode, messages(several(number(1, 6), NONE, NONE, NONE, NONE, number(1, 1), NONE))) == "malformed"
+    assert kind_of(decode, message(0x0701, NONE)) == "malformed"
+    assert kind_of(decode, message(0x0701, several(NONE, text(b"s"), NONE, NONE, NONE, NONE, NONE))) == "malformed"
 
 
 def test_left_out_fields_are_left_out():
-    assert error_of(values(entry("1-0:1.8.0", NONE, WH, 0), server=b"")) == "unsupported"
+    assert kind_of(decode, values(entry("1-0:1.8.0", NONE, WH, 0), server=b"")) == "unsupported"
     assert decode(values(entry("1-0:1.8.0", NONE, WH, 0))) == {"meter_id": "1EMH0012345678"}
-    assert error_of(message(0x0701, several(NONE, NONE, NONE, NONE, several(), NONE, NONE))) == "unsupported"
+    assert kind_of(decode, message(0x0701, several(NONE, NONE, NONE, NONE, several(), NONE, NONE))) == "unsupported"
 
 
 # -- values ---------------------------------------------------------------------------------------------------------

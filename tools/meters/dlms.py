@@ -4,24 +4,18 @@
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tools.meters import axdr
+from tools.meters.crc import Crc16
 
 FLAG = b"\x7e"
 LLC = b"\xe6\xe7\x00"
 TAG_LENGTH = 12
 
-_CRC = []
-for _byte in range(256):
-    for _ in range(8):
-        _byte = _byte >> 1 ^ (0x8408 if _byte & 1 else 0)
-    _CRC.append(_byte)
+_CRC = Crc16(0x8408, 0xFFFF)
 
 
 def crc_x25(data):
     """CRC-16/X-25: x¹⁶+x¹²+x⁵+1, least significant bit first, from all ones, complemented."""
-    crc = 0xFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFF
+    return _CRC(data) ^ 0xFFFF
 
 
 def frame(addresses, control, data, more=False):

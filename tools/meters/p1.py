@@ -5,21 +5,11 @@ A telegram is a table of rows; each row knows how to write its line and what a r
 
 from dataclasses import dataclass
 
+from tools.meters.crc import Crc16
 from tools.meters.family import Family, of_other_phase
 
-_CRC16 = []
-for _byte in range(256):
-    for _ in range(8):
-        _byte = _byte >> 1 ^ (0xA001 if _byte & 1 else 0)
-    _CRC16.append(_byte)
-
-
-def crc16(data):
-    """CRC-16/ARC: x¹⁶+x¹⁵+x²+1, least significant bit first, from 0, `/` to `!` included (clause 6.2)."""
-    crc = 0
-    for byte in data:
-        crc = crc >> 8 ^ _CRC16[(crc ^ byte) & 0xFF]
-    return crc
+# CRC-16/ARC: x¹⁶+x¹⁵+x²+1, from 0, `/` to `!` included (clause 6.2)
+crc16 = Crc16(0xA001, 0)
 
 
 def digits(milli, whole, decimals):
