@@ -7,6 +7,11 @@ import gc
 # keeps Python from growing its heap at the expense of Wi-Fi.
 gc.threshold(4096)
 
+# On a chip Python's heap begins with some 56 KB and takes more when it is full: as much again, and then all that is
+# left, which Wi-Fi lives on. So it takes now, in one piece, what it may have; the list, emptied at once, holds that.
+_heap = [None] * 16500
+_heap.clear()
+
 from wattport import app  # noqa: E402
 
 app.start()

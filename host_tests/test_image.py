@@ -20,7 +20,7 @@ import segno
 from littlefs import LittleFS
 
 from host_tests.brokers import free_port
-from tools import flash, image, label, pages, slot
+from tools import container, flash, image, label, pages, slot
 from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
@@ -125,21 +125,27 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
                for path in (FIRMWARE / "wattport").rglob("*.py")}
     sources = set()
     for name, data in pages.build().items():
-        name = "a/wattport/web/static/" + name
+        name = "f/wattport/web/static/" + name
         if name.endswith(".csp"):
             assert pages.comment(files[name.removesuffix("csp") + "gz"]) == data
         else:
             assert gzip.decompress(files[name + ".gz"]) == data
             sources.add(name + ".gz")
     for data in (FIRMWARE / "wattport").rglob("*.jsonl"):
-        name = "a/" + data.relative_to(FIRMWARE).as_posix()
+        name = "f/" + data.relative_to(FIRMWARE).as_posix()
         assert files[name] == data.read_bytes()
         sources.add(name)
-    shipped = set(files) - {"boot.py", "main.py", "board.py", "settings.json"}
+    assert set(files) == sources | {"boot.py", "main.py", "slot.py", "board.py", "settings.json", "f/program"}
+    assert files["slot.py"] == (FIRMWARE / "slot.py").read_bytes()
+    assert files["f/program"] == container.pack(compiled(BOARD.ARCHITECTURE))
     joined = {name for names in slot.GROUPS.values() for name in names}
-    most = {"a/%s.mpy" % slot.flat(name).replace(".", "/") for name in modules - set(image.DEVELOPMENT)}
-    least = {"a/%s.mpy" % slot.flat(name).replace(".", "/") for name in modules - set(image.DEVELOPMENT) - joined}
-    assert sources | least <= shipped <= sources | most and "a/log.mpy" not in shipped
+    most = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT)}
+    least = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT) - joined}
+    assert least <= set(compiled(BOARD.ARCHITECTURE)) <= most and "log.mpy" not in compiled(BOARD.ARCHITECTURE)
+
+
+def compiled(architecture):
+    return {name: data for name, data in image.application(architecture).items() if name.endswith(".mpy")}
 
 
 def test_without_settings_there_is_no_settings_file(official):
@@ -160,26 +166,76 @@ def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
             mpy.read(data, BOARD.ARCHITECTURE)
 
 
-def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp_path):
+def mounted(folder, program, script):
+    """What a script prints that runs under MicroPython with the slot in `folder` mounted as the device does it."""
+    text = (FIRMWARE / "boot.py").read_text().replace('"/f"', repr(str(folder)))
+    start = folder / "start.py"
+    start.write_text(text + "\n" + script)
+    done = subprocess.run([str(program), str(start)], capture_output=True, text=True,
+                          env={"MICROPYPATH": "%s:%s:.frozen" % (FIRMWARE, SIM)})
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp_path, runtime):
+    program, architecture = RUNTIMES[runtime]
+    modules = compiled(architecture)
+    (tmp_path / "program").write_bytes(container.pack(modules))
+    names = [name.removesuffix(".mpy").replace("/", ".") for name in modules]
+    assert mounted(tmp_path, program, "sys.path.append(%r)\nfor name in %r:\n    __import__(name)\nprint('all', "
+                   "sys.modules['wgate'].__file__)" % (str(SIM), names)) == "all /a/wgate.mpy\n"
+
+
+def test_what_is_not_in_the_program_is_looked_for_beside_it_and_what_is_nowhere_is_missed(tmp_path):
     program, architecture = RUNTIMES["micropython32"]
-    names = []
-    for name, data in image.application(architecture).items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        if name.endswith(".mpy"):
-            names.append(name.removesuffix(".mpy").replace("/", "."))
-    script = tmp_path / "load.py"
-    script.write_text("for name in %r:\n    __import__(name)\nprint('all')\n" % names)
-    done = subprocess.run([str(program), str(script)], capture_output=True, text=True,
-                          env={"MICROPYPATH": "%s:%s:.frozen" % (tmp_path, SIM)})
-    assert (done.stdout, done.stderr) == ("all\n", "")
+    (tmp_path / "program").write_bytes(container.pack({"one.mpy": b"1234567", "room/two.mpy": b"89"}))
+    (tmp_path / "page.gz").write_bytes(b"page")
+    assert mounted(tmp_path, program, """
+import os
+from slot import Slot
+slot = Slot(%r)
+for path in ("/one.mpy", "/room/two.mpy", "/room", "/one.py", "/one", "/three.mpy", "/page.gz", "/no.gz"):
+    try:
+        print(path, slot.stat(path)[0] & 0xC000)
+    except OSError as error:
+        print(path, error)
+buf = bytearray(4)
+for path in ("/one.mpy", "/room/two.mpy"):
+    part = slot.open(path, "rb")
+    print([bytes(buf[:part.readinto(buf)]) for _ in range(3)])
+print(open("/a/page.gz").read(), sorted(entry[0] for entry in os.ilistdir("/a")))
+try:
+    import three
+except ImportError as error:
+    print(error)
+""" % str(tmp_path)) == """\
+/one.mpy 32768
+/room/two.mpy 32768
+/room 16384
+/one.py [Errno 2] ENOENT
+/one [Errno 2] ENOENT
+/three.mpy [Errno 2] ENOENT
+/page.gz 32768
+/no.gz [Errno 2] ENOENT
+[b'1234', b'567', b'']
+[b'89', b'', b'']
+page ['page.gz', 'program', 'start.py']
+no module named 'three'
+"""
 
 
-def test_boot_puts_the_slot_on_the_path_and_knows_every_built_in_module_that_could_be_extended():
-    done = subprocess.run([str(RUNTIMES["micropython32"][0]), "-c", "exec(open(%r).read()); print(sys.path)"
-                           % str(FIRMWARE / "boot.py")], capture_output=True, text=True)
-    assert "'/%s'" % image.SLOT in done.stdout, done.stderr
+def test_modules_whose_names_can_t_be_told_apart_are_refused(monkeypatch):
+    monkeypatch.setattr(container, "crc32", lambda name: len(name))
+    with pytest.raises(container.ContainerError, match="b.mpy"):
+        container.pack({"a.mpy": b"", "b.mpy": b""})
+    with pytest.raises(container.ContainerError, match="too many"):
+        container.pack({"a.mpy": bytes(1 << 24)})
+
+
+def test_boot_mounts_the_slot_and_knows_every_built_in_module_that_could_be_extended(tmp_path):
+    (tmp_path / "program").write_bytes(container.pack({}))
+    assert "'/a'" in mounted(tmp_path, RUNTIMES["micropython32"][0], "print(sys.path)")
     imported = set()
     for path in (FIRMWARE / "wattport").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import cpython, hashed, label
+from tools import container, cpython, hashed, label
 from tools.compile import CompileError, shipped, slot_tree
 from tools.paths import BOARDS, DIST, FIRMWARE
 from tools.slot import flat
@@ -31,9 +31,9 @@ from wattport import settings as schema  # noqa: E402
 from wattport.version import VERSION  # noqa: E402
 
 ACCESS = "ap.txt"  # the password of the set-up's Wi-Fi, as firmware/wattport/net/access.py reads it
-SLOT = "a"  # the folder that firmware/boot.py puts on the module path
+SLOT = "f"  # the folder that firmware/boot.py mounts as /a
 # run as source, and so never updated over the air
-SOURCES = ("boot.py", "main.py")
+SOURCES = ("boot.py", "main.py", "slot.py")
 # modules that only programs on a PC import
 DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
@@ -200,8 +200,13 @@ def contents(board, settings=None, password=None):
         files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
     if password is not None:
         files[ACCESS] = password.encode()
+    modules = {}
     for name, data in application(board.ARCHITECTURE).items():
-        files["%s/%s" % (SLOT, name)] = data
+        if name.endswith(".mpy"):
+            modules[name] = data
+        else:
+            files["%s/%s" % (SLOT, name)] = data
+    files["%s/%s" % (SLOT, container.NAME)] = container.pack(modules)
     return files
 
 

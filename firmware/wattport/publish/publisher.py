@@ -22,6 +22,7 @@ BACKOFF_LIMIT_MS = 60000
 _SETTLED_MS = const(10000)  # a session that lived so long starts the backoff anew
 _ALERTS = const(8)
 _PACE_MS = const(200)  # between two discovery messages: a burst browns a bus-powered dongle out
+_CALM_MS = const(3000)  # from the first reading: until then, finding the line and the time needs the heap
 _PROBE_MS = const(3000)  # in which the broker shows whether it still has our discovery messages
 _BIRTH_MS = const(3000)  # Home Assistant asks for a random wait after its start
 _CHILD_VALUES = ("volume_l", "energy_kj", "energy_wh")
@@ -132,7 +133,8 @@ class Publisher:
             self._log("info", "mqtt: connected to %s:%d" % (host, port))
             began = time.ticks_ms()
             self._holding = False
-            self._config_at = None  # it may be days old, and ticks come round
+            # not the one of before: it may be days old, and ticks come round
+            self._config_at = None if self._announced else _after(_CALM_MS)
             while True:
                 if client.failed:
                     raise client.failed
@@ -165,6 +167,8 @@ class Publisher:
                     self.status["dropped"] += 1
                 raise
             if settings["discovery"] and _has_news(reading, self._announced):
+                if self._seen_reading is None and not self._announced:
+                    self._config_at = _after(_CALM_MS)
                 self._seen_reading = reading
                 self._look = True
             if settings["interval_s"]:

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""The program as one file, mounted as a folder.
+
+A look into a folder of LittleFS reads all of it, some hundred small reads for each of the four looks of an import. Here
+an import costs a search in a kilobyte of memory and the reading of the module itself; and no module is rounded up to a
+block of the flash. `tools/container.py` makes the file:
+
+    2 bytes     number of modules and folders
+    10 bytes    for each: CRC-32 of its path ("/wgate.mpy"), where it begins and how long it is, 3 bytes each; 0 and 0
+                for a folder
+    …           the modules
+
+All numbers are little-endian. What is not in there, pages for instance, are files beside it.
+"""
+
+import os
+from binascii import crc32
+from io import IOBase
+
+RECORD = 10
+
+
+class Part(IOBase):
+    """One module, read from its beginning to its end."""
+
+    def __init__(self, file, at, end):
+        self.file = file
+        self.at = at
+        self.end = end
+
+    def readinto(self, buf):
+        size = min(len(buf), self.end - self.at)
+        if size > 0:
+            self.file.seek(self.at)
+            size = self.file.readinto(memoryview(buf)[:size])
+            self.at += size
+        return size
+
+    def ioctl(self, request, value):
+        return 256 if request == 11 else 0  # MP_STREAM_GET_BUFFER_SIZE; all else is fine, closing too
+
+
+class Slot:
+    """`folder` holds the file `program`, and what is beside it. To be given to `vfs.mount`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.file = open(folder + "/program", "rb")
+        self.index = self.file.read(int.from_bytes(self.file.read(2), "little") * RECORD)
+
+    def mount(self, readonly, mkfs):
+        pass
+
+    def umount(self):
+        self.file.close()
+
+    def ilistdir(self, path):
+        return os.ilistdir(self.folder + path)
+
+    def find(self, path):
+        """(where a module begins, where it ends), or None."""
+        name = crc32(path).to_bytes(4, "little")
+        at = self.index.find(name)
+        while at % RECORD and at >= 0:
+            at = self.index.find(name, at + 1)
+        if at < 0:
+            return None
+        begin = int.from_bytes(self.index[at + 4:at + 7], "little")
+        return begin, begin + int.from_bytes(self.index[at + 7:at + 10], "little")
+
+    def stat(self, path):
+        found = self.find(path)
+        if found:
+            return (0x8000 if found[0] else 0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        if "." not in path or path.endswith("py"):  # an import asks for a folder and for .py first: not in the flash
+            raise OSError(2)
+        return os.stat(self.folder + path)
+
+    def open(self, path, mode):
+        found = self.find(path)
+        return Part(self.file, *found) if found else open(self.folder + path, mode)
