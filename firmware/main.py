@@ -8,9 +8,10 @@ import gc
 gc.threshold(4096)
 
 # On a chip Python's heap begins with some 56 KB and takes more when it is full: as much again, and then all that is
-# left, which Wi-Fi lives on. So it takes now, in one piece, what it may have; the list, emptied at once, holds that.
-_heap = [None] * 16500
-_heap.clear()
+# left, which Wi-Fi lives on. So it takes now, in one piece, what it may have. What was read stays in that piece, so
+# that it is not given back as empty.
+with open("main.py", "rb") as file:
+    _heap = file.read(64000)
 
 from wattport import app  # noqa: E402
 
