@@ -103,8 +103,11 @@ def sizes():
         files = shipped(top)
         chip = "" if arch == ARCHITECTURES[2] else "." + arch
         show("size.slot" + chip, sum(file.stat().st_size for file in files), "bytes", SLOT)
-        # what it takes of the file system: whole blocks for each file, two for each folder
-        blocks = sum(-(-file.stat().st_size // BLOCK) for file in files) + 2 * len({file.parent for file in files})
+        # what it takes of the file system: whole blocks for each file, two for each folder; the modules are one file
+        program = sum(file.stat().st_size for file in files if file.suffix == ".mpy")
+        beside = [file for file in files if file.suffix != ".mpy"]
+        blocks = sum(-(-size // BLOCK) for size in [program, *(file.stat().st_size for file in beside)]) + 2 * len(
+            {folder for file in beside for folder in file.relative_to(top).parents})
         show("size.slot_blocks" + chip, blocks * BLOCK, "bytes", SLOT)
     packed = top / "wattport" / "web" / "static"
     show("size.page", max(pages.weights(packed).values()), "bytes", PAGE)
