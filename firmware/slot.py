@@ -2,15 +2,15 @@
 """The program as one file, mounted as a folder.
 
 A look into a folder of LittleFS reads all of it, some hundred small reads for each of the four looks of an import. Here
-an import costs a search in a kilobyte of memory and the reading of the module itself; and no module is rounded up to a
-block of the flash. `tools/container.py` makes the file:
+an import costs a search in a kilobyte of memory and the reading of the module itself; and neither module nor page is
+rounded up to a block of the flash. `tools/container.py` makes the file:
 
-    2 bytes     number of modules and folders
+    2 bytes     number of modules, pages and folders
     10 bytes    for each: CRC-32 of its path ("/wgate.mpy"), where it begins and how long it is, 3 bytes each; 0 and 0
                 for a folder
-    …           the modules
+    …           the modules and pages
 
-All numbers are little-endian. What is not in there, pages for instance, are files beside it.
+All numbers are little-endian. What is not in there is a file beside it.
 """
 
 import os
@@ -21,11 +21,11 @@ RECORD = 10
 
 
 class Part(IOBase):
-    """One module, read from its beginning to its end."""
+    """A module or a page, as a file that is read."""
 
-    def __init__(self, file, at, end):
+    def __init__(self, file, begin, end):
         self.file = file
-        self.at = at
+        self.begin = self.at = begin
         self.end = end
 
     def readinto(self, buf):
@@ -35,6 +35,22 @@ class Part(IOBase):
             size = self.file.readinto(memoryview(buf)[:size])
             self.at += size
         return size
+
+    def read(self, size=-1):
+        left = self.end - self.at
+        buf = bytearray(left if size < 0 else min(size, left))
+        self.readinto(buf)
+        return bytes(buf)
+
+    def seek(self, offset, whence=0):
+        self.at = (self.begin, self.at, self.end)[whence] + offset
+        return self.at - self.begin
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *trouble):
+        pass
 
     def ioctl(self, request, value):
         return 256 if request == 11 else 0  # MP_STREAM_GET_BUFFER_SIZE; all else is fine, closing too

@@ -123,21 +123,22 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
     assert json.loads(files["settings.json"]) == json.loads(settings.read_text())
     modules = {".".join(path.relative_to(FIRMWARE).with_suffix("").parts)
                for path in (FIRMWARE / "wattport").rglob("*.py")}
-    sources = set()
+    shipped = image.application(BOARD.ARCHITECTURE)
+    sources, packed = set(), compiled(BOARD.ARCHITECTURE)
     for name, data in pages.build().items():
-        name = "f/wattport/web/static/" + name
+        name = "wattport/web/static/" + name
         if name.endswith(".csp"):
-            assert pages.comment(files[name.removesuffix("csp") + "gz"]) == data
+            assert pages.comment(shipped[name.removesuffix("csp") + "gz"]) == data
         else:
-            assert gzip.decompress(files[name + ".gz"]) == data
-            sources.add(name + ".gz")
+            packed[name + ".gz"] = shipped[name + ".gz"]
+            assert gzip.decompress(packed[name + ".gz"]) == data
     for data in (FIRMWARE / "wattport").rglob("*.jsonl"):
         name = "f/" + data.relative_to(FIRMWARE).as_posix()
         assert files[name] == data.read_bytes()
         sources.add(name)
     assert set(files) == sources | {"boot.py", "main.py", "slot.py", "board.py", "settings.json", "f/program"}
     assert files["slot.py"] == (FIRMWARE / "slot.py").read_bytes()
-    assert files["f/program"] == container.pack(compiled(BOARD.ARCHITECTURE))
+    assert files["f/program"] == container.pack(packed)
     joined = {name for names in slot.GROUPS.values() for name in names}
     most = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT)}
     least = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT) - joined}
@@ -201,6 +202,8 @@ for path in ("/one.mpy", "/room/two.mpy", "/room", "/one.py", "/one", "/three.mp
     except OSError as error:
         print(path, error)
 buf = bytearray(4)
+with slot.open("/one.mpy", "rb") as part:
+    print(part.read(3), part.seek(-2, 2), part.read(), part.seek(0), part.read(99), part.read())
 for path in ("/one.mpy", "/room/two.mpy"):
     part = slot.open(path, "rb")
     print([bytes(buf[:part.readinto(buf)]) for _ in range(3)])
@@ -218,6 +221,7 @@ except ImportError as error:
 /three.mpy [Errno 2] ENOENT
 /page.gz 32768
 /no.gz [Errno 2] ENOENT
+b'123' 5 b'67' 0 b'1234567' b''
 [b'1234', b'567', b'']
 [b'89', b'', b'']
 page ['page.gz', 'program', 'start.py']

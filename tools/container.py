@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The modules of a slot as one file; firmware/slot.py reads it and says how it is made."""
+"""The modules and pages of a slot as one file; firmware/slot.py reads it and says how it is made."""
 
 from zlib import crc32
 
 NAME = "program"
+ENDINGS = ".mpy", ".gz"  # what goes into it
 _RECORD = 10
 _MOST = 1 << 24
 

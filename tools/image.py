@@ -200,13 +200,13 @@ def contents(board, settings=None, password=None):
         files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
     if password is not None:
         files[ACCESS] = password.encode()
-    modules = {}
+    packed = {}
     for name, data in application(board.ARCHITECTURE).items():
-        if name.endswith(".mpy"):
-            modules[name] = data
+        if name.endswith(container.ENDINGS):
+            packed[name] = data
         else:
             files["%s/%s" % (SLOT, name)] = data
-    files["%s/%s" % (SLOT, container.NAME)] = container.pack(modules)
+    files["%s/%s" % (SLOT, container.NAME)] = container.pack(packed)
     return files
 
 
