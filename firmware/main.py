@@ -11,7 +11,7 @@ gc.threshold(4096)
 # left, which Wi-Fi lives on. So it takes now, in one piece, what it may have. What was read stays in that piece, so
 # that it is not given back as empty.
 with open("main.py", "rb") as file:
-    _heap = file.read(64000)
+    _heap = file.read(66000)
 
 from wattport import app  # noqa: E402
 

@@ -103,7 +103,7 @@ def sizes():
         files = shipped(top)
         chip = "" if arch == ARCHITECTURES[2] else "." + arch
         show("size.slot" + chip, sum(file.stat().st_size for file in files), "bytes", SLOT)
-        # what it takes of the file system: whole blocks for each file, two for each folder; modules and pages are one file
+        # of the file system: whole blocks for each file, two for each folder; modules and pages are one file
         program = sum(file.stat().st_size for file in files if file.suffix in container.ENDINGS)
         beside = [file for file in files if file.suffix not in container.ENDINGS]
         blocks = sum(-(-size // BLOCK) for size in [program, *(file.stat().st_size for file in beside)]) + 2 * len(
