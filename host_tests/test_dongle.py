@@ -56,7 +56,7 @@ def test_a_telegram_on_the_wire_comes_back_from_the_broker_as_a_reading(tmp_path
                 telegram, expected = meter.next()
                 wire.send(telegram)
                 reading_at(listener, firmware, expected)
-            assert telegram.startswith(listener.payloads(firmware.topic("raw"))[-1])
+            listener.wait(firmware.topic("raw"), lambda frame: frame and telegram.startswith(frame))
             health = health_of(listener, firmware, lambda health: health["telegrams"] == sent)
             assert not any(health["errors"].values())
             assert health["held"] == health["dropped"] == health["swaps"] == 0
