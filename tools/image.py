@@ -10,9 +10,7 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import runpy
-import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +18,8 @@ from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import container, cpython, hashed, label
+from tools import container, cpython, hashed, label, partitions
+from tools.appimage import ImageError, check_chip, check_version, check_whole
 from tools.compile import CompileError, shipped, slot_tree
 from tools.paths import BOARDS, DIST, FIRMWARE
 from tools.slot import flat
@@ -37,27 +36,9 @@ SOURCES = ("boot.py", "main.py", "slot.py")
 # modules that only programs on a PC import
 DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
-MINIMUM = (1, 25)
 # what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
 BLOCK = 4096
 LITTLEFS = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "lookahead_size": 32, "name_max": 255}
-
-# ESP-IDF, "App Image Format": the header of bootloader and application
-MAGIC = 0xE9
-HEADER = 24
-CHIP_AT = 12
-HASH_AT = 23
-CHIPS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
-# ESP-IDF, "Partition Tables": entries of 32 bytes, then a row with the MD5 of those before it
-TABLE = 0x8000
-TABLE_SIZE = 0xC00
-ENTRY, DIGEST = b"\xaa\x50", b"\xeb\xeb"
-APP, DATA = 0, 1
-OTA_0, OTA_1, OTA_STATE = (APP, 0x10), (APP, 0x11), (DATA, 0x00)
-
-
-class ImageError(Exception):
-    """Why there is no image; the text is for the person who asked for one."""
 
 
 def board(name):
@@ -72,93 +53,17 @@ def board(name):
 # ---- the MicroPython image
 
 
-def partitions(data, at):
-    """[(name, type, subtype, offset, size)] of the partition table at data[at:]; ImageError when there is none."""
-    found, table = [], data[at:at + TABLE_SIZE]
-    for place in range(0, len(table) - 31, 32):
-        row = table[place:place + 32]
-        if row.startswith(ENTRY):
-            _, kind, subtype, offset, size, name = struct.unpack("<2sBBII16s", row[:28])
-            found.append((name.rstrip(b"\0").decode("ascii", "replace"), kind, subtype, offset, size))
-        elif row.startswith(DIGEST):
-            if row[16:] != hashlib.md5(table[:place]).digest():
-                raise ImageError("the partition table is damaged: its MD5 is wrong")
-            break
-        else:
-            break
-    if not found:
-        raise ImageError("there is no partition table at 0x%X; is it the whole image (not the .app-bin)?" % TABLE)
-    return found
-
-
-def check_layout(rows, board):
-    """ImageError unless the partitions are those of the OTA variant and leave the board's file system alone."""
-    by_kind = {(kind, subtype): name for name, kind, subtype, _, _ in rows}
-    listing = ", ".join(name for name, *_ in rows)
-    if not {OTA_0, OTA_1, OTA_STATE} <= set(by_kind):
-        raise ImageError("it has no two application partitions (only %s): the variant %s is needed"
-                         % (listing, board.IMAGE))
-    start, end = board.FILES_OFFSET, board.FILES_OFFSET + board.FILES_SIZE
-    used = 0
-    for name, kind, _, offset, size in rows:
-        if kind == DATA and name == "vfs":  # 1.25 has a row for it; newer ones give it all that is left
-            if (offset, size) != (start, board.FILES_SIZE):
-                raise ImageError("its file system is at 0x%X, %d bytes; the board %s has it at 0x%X, %d bytes"
-                                 % (offset, size, board.NAME, start, board.FILES_SIZE))
-            continue
-        if offset < end and start < offset + size:
-            raise ImageError("its partition %s (0x%X to 0x%X) lies in the board's file system (0x%X to 0x%X)"
-                             % (name, offset, offset + size, start, end))
-        used = max(used, offset + size)
-    if "vfs" not in {name for name, *_ in rows} and used != start:
-        raise ImageError("MicroPython would put its file system at 0x%X, the board %s has it at 0x%X"
-                         % (used, board.NAME, start))
-
-
-def check_whole(data, at):
-    """ImageError unless the application image at data[at:] is all there and its SHA-256 right."""
-    short = ImageError("it is cut short or damaged; download it again")
-    if data[at:at + 1] != bytes([MAGIC]) or len(data) < at + HEADER:
-        raise short
-    place = at + HEADER
-    for _ in range(data[at + 1]):
-        if place + 8 > len(data):
-            raise short
-        place += 8 + int.from_bytes(data[place + 4:place + 8], "little")
-    place += 16 - (place - at) % 16  # one byte of checksum, at the end of 16
-    digest = 32 if data[at + HASH_AT] else 0
-    if place + digest > len(data) or digest and data[place:place + 32] != hashlib.sha256(data[at:place]).digest():
-        raise short
-
-
-def version_of(data):
-    """(text, (major, minor)) of the MicroPython in an image, by its banner."""
-    found = re.search(rb"v((\d+)\.(\d+)\.\d+[\w.+-]*) on \d{4}-\d\d-\d\d", data)
-    if not found:
-        raise ImageError("it says no version of MicroPython")
-    return found[1].decode(), (int(found[2]), int(found[3]))
-
-
 def check_micropython(data, board):
     """The version of the MicroPython image for this board; ImageError with what is wrong about it."""
-    if data[:1] != bytes([MAGIC]) or len(data) < HEADER:
-        raise ImageError("it is no image for an ESP chip: it starts with %s, not %02X"
-                         % (data[:1].hex().upper() or "nothing", MAGIC))
-    chip = int.from_bytes(data[CHIP_AT:CHIP_AT + 2], "little")
-    if chip != CHIPS[board.CHIP]:
-        name = {number: name for name, number in CHIPS.items()}.get(chip, "chip %d" % chip)
-        raise ImageError("it is for %s, the board %s has %s" % (name, board.NAME, board.CHIP))
+    check_chip(data, board)
     room = board.FILES_OFFSET - board.IMAGE_OFFSET
     if len(data) > room:
         raise ImageError("it has %d bytes; there are %d in front of the file system" % (len(data), room))
-    rows = partitions(data, TABLE - board.IMAGE_OFFSET)
-    check_layout(rows, board)
-    first = next(offset for _, kind, subtype, offset, _ in rows if (kind, subtype) == OTA_0)
+    rows = partitions.read(data, partitions.TABLE - board.IMAGE_OFFSET)
+    partitions.check_layout(rows, board)
+    first = next(offset for _, kind, subtype, offset, _ in rows if (kind, subtype) == partitions.OTA_0)
     check_whole(data, first - board.IMAGE_OFFSET)
-    text, number = version_of(data)
-    if number < MINIMUM:
-        raise ImageError("it is MicroPython %s; %d.%d or newer is needed" % (text, *MINIMUM))
-    return text
+    return check_version(data)
 
 
 # ---- the file system
