@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Before anything else: the application lies in a slot, the folder /f, which is mounted as /a (see slot.py)."""
+"""Before anything else: the application lies in one of two slots, and the one to run is mounted as /a (see slot.py).
+
+This file and those that it uses are written when the dongle is flashed, and never updated over the air.
+"""
 
 import sys
 
+import machine
+import slot
+import slots
 import vfs
-from slot import Slot
 
 # An import of a built-in module that could be extended looks through every folder first, each time; once known here,
 # it does not. A start has hundreds of such looks, and each reads the flash a dozen times.
-sys.path[:] = [".frozen"]
+_rest = [path for path in sys.path if path not in ("", ".frozen", "/lib")]  # under a PC: what stands in for the chip
+sys.path[:] = _rest + [".frozen"]
 for name in ("array", "binascii", "cryptolib", "errno", "hashlib", "io", "json", "machine", "os", "random", "re",
              "select", "socket", "struct", "time"):
     sys.modules[name] = __import__(name)
-vfs.mount(Slot("/f"), "/a")
+slot.runs = slots.choose(machine.reset_cause() == machine.WDT_RESET)
+if slot.runs:
+    vfs.mount(slot.Slot(slots.folder(slot.runs)), "/a")
 # one letter: the heap keeps the path of every module
-sys.path[:] = [".frozen", "/a", "", "/lib"]
+sys.path[:] = _rest + [".frozen", "/a", "", "/lib"]
+del sys.modules["slots"], slots

@@ -2,6 +2,7 @@
 """Start of the firmware, on the chip and under the MicroPython unix port alike."""
 
 import gc
+import sys
 
 # Collecting early keeps what stays together: without it the imports alone leave the heap in pieces of 3 KB, and it also
 # keeps Python from growing its heap at the expense of Wi-Fi.
@@ -13,6 +14,32 @@ gc.threshold(4096)
 with open("main.py", "rb") as file:
     _heap = file.read(66000)
 
-from wattport import app  # noqa: E402
 
-app.start()
+def _failed(slot, error):
+    """What starts badly again and again gives way to the other slot, see slots.py."""
+    import machine
+    import slots
+    sys.print_exception(error)
+    gc.collect()
+    slots.crashed(slot.runs, "%s: %s" % (type(error).__name__, error))
+    machine.reset()
+
+
+def _main():
+    slot = sys.modules.get("slot")  # boot.py has left it, where the program lies in slots
+    if slot and not slot.runs:
+        import safe
+        safe.run()
+    try:
+        if slot:
+            import machine
+            machine.WDT(timeout=60000)  # an import may hang, too
+        from wattport import app
+        app.start()
+    except Exception as error:
+        if not slot:
+            raise
+        _failed(slot, error)
+
+
+_main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program as one file, mounted as a folder.
+"""The program of a slot as one file, mounted as a folder.
 
 A look into a folder of LittleFS reads all of it, some hundred small reads for each of the four looks of an import. Here
 an import costs a search in a kilobyte of memory and the reading of the module itself; and neither module nor page is
@@ -18,6 +18,7 @@ from binascii import crc32
 from io import IOBase
 
 RECORD = 10
+runs = None  # "a" or "b": the slot that boot.py has mounted
 
 
 class Part(IOBase):
@@ -41,6 +42,17 @@ class Part(IOBase):
         buf = bytearray(left if size < 0 else min(size, left))
         self.readinto(buf)
         return bytes(buf)
+
+    def readline(self):
+        line = b""
+        while b"\n" not in line:
+            piece = self.read(128)
+            if not piece:
+                return line
+            line += piece
+        end = line.find(b"\n") + 1
+        self.at -= len(line) - end
+        return line[:end]
 
     def seek(self, offset, whence=0):
         self.at = (self.begin, self.at, self.end)[whence] + offset

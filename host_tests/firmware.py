@@ -43,15 +43,20 @@ class Firmware:
     """Runs with `settings`; `log` grows with what it prints. Starts again after machine.reset(), which `starts` counts.
 
     environment: more of it, WATTPORT_AIR say. settings: None leaves what an earlier run has kept.
+    flash: it starts as a chip does, from slots; {"key": ..., "program": ...} as tools.dongle.flash takes them.
     """
 
-    def __init__(self, folder, uart, settings, runtime="micropython32", line=None, environment=None):
+    def __init__(self, folder, uart, settings, runtime="micropython32", line=None, environment=None,
+                 flash=None):
         state = folder / "state"
         state.mkdir(exist_ok=True)
         if settings is not None:
             (state / "settings.json").write_text(json.dumps(settings))
         self.identity = dongle.prepare(state)
-        self._words, base = dongle.command(uart, state, self.identity, runtime, line=line)
+        if flash is not None:
+            dongle.flash(state, runtime, **flash)
+        self._words, base = dongle.command(uart, state, self.identity, runtime, line=line,
+                                           slot=True if flash is None else "flash")
         self._how = {"env": {**base, **(environment or {})}, "cwd": state}
         self.log = []
         self.starts = 0
@@ -71,8 +76,9 @@ class Firmware:
                 self.log.append(line.rstrip("\n"))
             status = self._process.wait()
             with self._lock:
-                if self._stopped or status != dongle.RESET_STATUS:
+                if self._stopped or status not in (dongle.RESET_STATUS, dongle.BITTEN_STATUS):
                     return
+                self._how["env"]["WATTPORT_BITTEN"] = "1" if status == dongle.BITTEN_STATUS else ""
                 self._start()
 
     def topic(self, name):

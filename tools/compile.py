@@ -112,10 +112,11 @@ def compile_tree(arch, sources=FIRMWARE, into=None, package="wattport"):
     return top
 
 
-def _program():
+def _program(changed):
     """{module: (path, text)} of all that goes into the slot."""
     found = {".".join(path.relative_to(FIRMWARE).with_suffix("").parts): (path, path.read_text())
              for path in sorted((FIRMWARE / "wattport").rglob("*.py"))}
+    found.update({name: (found[name][0], text) for name, text in changed.items()})
     found["microdot"] = _microdot(), prune(_microdot().read_text(), MICRODOT)
     return found
 
@@ -128,10 +129,10 @@ def _compile_slot(top, arch, found, foreign):
     _write(top / "names.json", json.dumps(program.trace, indent=0).encode())
 
 
-def slot_tree(arch, into=None):
+def slot_tree(arch, into=None, changed=None):
     """The folder of the program as it ships (tools/slot.py). What it is made of names the folder: whoever runs an
-    older one keeps it, as modules of two states must not meet."""
-    found = _program()
+    older one keeps it, as modules of two states must not meet. changed: {module: text} instead of the sources."""
+    found = _program(changed or {})
     foreign = [path.read_text() for path in sorted([*SIM.glob("*.py"), *(ROOT / "boards").rglob("*.py")])]
     if into:
         _compile_slot(into, arch, found, foreign)

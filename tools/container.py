@@ -4,7 +4,6 @@
 from zlib import crc32
 
 NAME = "program"
-ENDINGS = ".mpy", ".gz"  # what goes into it
 _RECORD = 10
 _MOST = 1 << 24
 

@@ -7,6 +7,8 @@ their annotations, as the native code would see them; a store that does not fit 
 
 import array
 import builtins
+import errno
+import io
 import sys
 import time
 import types
@@ -62,6 +64,20 @@ class _Aes:
         into[:len(source)] = self._encryptor.update(bytes(source))
 
 
+class _Inflate:
+    """`deflate.DeflateIO` of what is raw."""
+
+    def __init__(self, stream, form, window):
+        import zlib
+        try:
+            self._plain = io.BytesIO(zlib.decompressobj(-window).decompress(stream.read()))
+        except zlib.error:
+            raise OSError(errno.EINVAL)
+
+    def readinto(self, buf):
+        return self._plain.readinto(buf)
+
+
 def install():
     """Make `import wattport...` work in this process."""
     if "micropython" in sys.modules:
@@ -76,6 +92,8 @@ def install():
         setattr(builtins, name, cast)
     sys.modules["cryptolib"] = types.ModuleType("cryptolib")
     sys.modules["cryptolib"].aes = _Aes
+    sys.modules["deflate"] = types.ModuleType("deflate")
+    sys.modules["deflate"].DeflateIO, sys.modules["deflate"].RAW = _Inflate, 1
     time.ticks_ms = lambda: time.monotonic_ns() // 1000000 & 0x3FFFFFFF
     time.ticks_us = lambda: time.monotonic_ns() // 1000 & 0x3FFFFFFF
     time.ticks_diff = lambda a, b: ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import cpython, hashed, label
+from tools import cpython, flashed, hashed, label, signing
 from tools.paths import FIRMWARE
 
 cpython.install()
@@ -25,7 +25,10 @@ from tools.sim import wire  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
+BITTEN_STATUS = -signal.SIGALRM  # what the simulated watchdog ends it with
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
+# what a chip does by itself
+START = "import sys; sys.path[:0] = ['']; exec(open('boot.py').read()); exec(open('main.py').read())"
 HEAP = {"micropython32": "136k", "micropython": "400k"}
 HEAP_WITH_LINE = {"micropython32": "168k", "micropython": "464k"}  # a simulated line lies in there too
 
@@ -81,10 +84,28 @@ def _link(path, target):
         new.replace(path)
 
 
+def flash(state, runtime="micropython", key=None, program=None):
+    """Put into `state` what a chip's flash has: the start, and the program in slot a. What a start finds there already
+    stays as it is. key: the public key for updates; program: {name: bytes} instead of this checkout's."""
+    state = Path(state)
+    if (state / flashed.RECORD).exists() or (state / flashed.SLOT).exists():
+        return
+    arch = RUNTIMES[runtime][1]
+    files = flashed.start((SIM / "board.py").read_bytes())
+    del files["board.py"]  # the simulation has it, and there it is compiled
+    files.update(flashed.first_slot(program or flashed.program(arch), arch))
+    if key:
+        files[flashed.KEY] = key
+    for name, data in files.items():
+        (state / name).parent.mkdir(exist_ok=True)
+        (state / name).write_bytes(data)
+
+
 def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None, slot=True):
     """(command, environment) that runs the firmware with `state` as the working directory. As on the chip, there is
     main.py, and the application lies in the folder a, so that the heap holds no longer paths. slot: as it ships, joined
-    and renamed; False: the modules and names of the sources, for who imports them."""
+    and renamed; False: the modules and names of the sources, for who imports them; "flash": as a chip starts, from what
+    `flash` has put there."""
     heap = heap or (HEAP_WITH_LINE if line else HEAP)[runtime]
     words, environment = micropython(runtime, heap=heap)
     if program:
@@ -92,8 +113,11 @@ def command(uart, state, identity, runtime="micropython", program=None, heap=Non
     environment.update(WATTPORT_UART=uart, WATTPORT_ID=identity, WATTPORT_LINE=line or "", MICROPYPATH="s:a:.frozen")
     arch = RUNTIMES[runtime][1]
     state = Path(state)
-    _link(state / "a", slot_tree(arch) if slot else compile_tree(arch))
     _link(state / "s", simulation(arch))
+    if slot == "flash":
+        environment["MICROPYPATH"] = "s:.frozen"
+        return [*words, "-c", START], environment
+    _link(state / "a", slot_tree(arch) if slot else compile_tree(arch))
     (state / "main.py").write_bytes((FIRMWARE / "main.py").read_bytes())
     return words + ["main.py"], environment
 
@@ -119,6 +143,7 @@ def main():
     parser.add_argument("--http", metavar="PORT", type=int, help="port of the dashboard; overrides the settings")
     parser.add_argument("--state", required=True, metavar="DIR", help="where the settings and all else are kept")
     parser.add_argument("--settings", metavar="FILE", help="settings to start with")
+    parser.add_argument("--key", metavar="FILE", help="run from slots that can be updated, with this public key (PEM)")
     parser.add_argument("--micropython", metavar="PATH", help="another MicroPython, of 64 bits, to run it")
     parser.add_argument("--runtime", choices=tuple(RUNTIMES), default="micropython")
     parser.add_argument("--seconds", type=float, help="stop after so long")
@@ -130,8 +155,10 @@ def main():
         identity = prepare(options.state, options.settings, options.mqtt, options.http)
     except (DongleError, ValueError) as error:
         parser.error(str(error))
+    if options.key:
+        flash(options.state, options.runtime, signing.public(options.key))
     words, environment = command(uart, options.state, identity, options.runtime, options.micropython,
-                                 line=options.line)
+                                 line=options.line, slot="flash" if options.key else True)
     # what of the simulation has no option: WATTPORT_AIR, WATTPORT_BUTTON, ...
     environment.update({name: value for name, value in os.environ.items()
                         if name.startswith("WATTPORT_") and name not in environment})
@@ -148,8 +175,9 @@ def main():
             firmware.terminate()
             firmware.wait()
             return 0
-        if status != RESET_STATUS:
+        if status not in (RESET_STATUS, BITTEN_STATUS):
             return status
+        environment["WATTPORT_BITTEN"] = "1" if status == BITTEN_STATUS else ""
 
 
 if __name__ == "__main__":

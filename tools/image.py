@@ -12,17 +12,14 @@ import json
 import os
 import runpy
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import container, cpython, hashed, label, partitions
+from tools import cpython, flashed, hashed, label, partitions, signing
 from tools.appimage import ImageError, check_chip, check_version, check_whole
-from tools.compile import CompileError, shipped, slot_tree
-from tools.paths import BOARDS, DIST, FIRMWARE
-from tools.slot import flat
+from tools.paths import BOARDS, DIST, ROOT
 
 cpython.install()
 
@@ -30,12 +27,8 @@ from wattport import settings as schema  # noqa: E402
 from wattport.version import VERSION  # noqa: E402
 
 ACCESS = "ap.txt"  # the password of the set-up's Wi-Fi, as firmware/wattport/net/access.py reads it
-SLOT = "f"  # the folder that firmware/boot.py mounts as /a
-# run as source, and so never updated over the air
-SOURCES = ("boot.py", "main.py", "slot.py")
-# modules that only programs on a PC import
-DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
+KEY_FILE = ROOT / "keys" / "update.pub.pem"  # where `make keys` puts it
 # what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
 BLOCK = 4096
 LITTLEFS = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "lookahead_size": 32, "name_max": 255}
@@ -85,33 +78,20 @@ def load_settings(path):
     return hashed.settings(document)
 
 
-def application(architecture):
-    """{path in the slot: bytes} of the compiled application, as it ships."""
-    with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
-        try:
-            top = slot_tree(architecture, into=Path(folder))
-        except CompileError as error:
-            raise ImageError(str(error))
-        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
-    left_out = {flat(name) + ".mpy" for name in DEVELOPMENT}
-    return {name: data for name, data in files.items() if name not in left_out}
-
-
-def contents(board, settings=None, password=None):
-    """{path on the device: bytes} of everything that the file system starts with."""
-    files = {name: (FIRMWARE / name).read_bytes() for name in SOURCES}
-    files["board.py"] = board.FILE.read_bytes()
+def contents(board, settings=None, password=None, key=None):
+    """{path on the device: bytes} of everything that the file system starts with. key: the public key that updates are
+    to be signed with, as tools.signing gives it, or None."""
+    files = flashed.start(board.FILE.read_bytes())
     if settings is not None:
         files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
     if password is not None:
         files[ACCESS] = password.encode()
-    packed = {}
-    for name, data in application(board.ARCHITECTURE).items():
-        if name.endswith(container.ENDINGS):
-            packed[name] = data
-        else:
-            files["%s/%s" % (SLOT, name)] = data
-    files["%s/%s" % (SLOT, container.NAME)] = container.pack(packed)
+    if key is not None:
+        files[flashed.KEY] = key
+    try:
+        files.update(flashed.first_slot(flashed.program(board.ARCHITECTURE), board.ARCHITECTURE))
+    except flashed.CompileError as error:
+        raise ImageError(str(error))
     return files
 
 
@@ -139,9 +119,9 @@ def file_system(files, size):
 # ---- both
 
 
-def make(board, micropython, settings=None, tell=lambda line: None, password=None):
+def make(board, micropython, settings=None, tell=lambda line: None, password=None, key=None):
     """The bytes of the whole flash. `settings`: a document or None; `tell` gets lines about sizes; `password`: of the
-    Wi-Fi that the set-up opens, None for one that the device makes itself."""
+    Wi-Fi that the set-up opens, None for one that the device makes itself; `key`: see contents."""
     try:
         data = Path(micropython).read_bytes()
     except OSError as error:
@@ -150,13 +130,15 @@ def make(board, micropython, settings=None, tell=lambda line: None, password=Non
         version = check_micropython(data, board)
     except ImageError as error:
         raise ImageError("MicroPython image %s: %s" % (micropython, error))
-    files = contents(board, settings, password)
+    files = contents(board, settings, password, key)
     volume, free = file_system(files, board.FILES_SIZE)
-    slot = [len(text) for name, text in files.items() if name.startswith(SLOT + "/")]
+    slot = [len(text) for name, text in files.items() if name.startswith(flashed.SLOT + "/")]
     tell("MicroPython   %s, %d bytes at 0x%X" % (version, len(data), board.IMAGE_OFFSET))
     tell("application   %s, %d files, %d bytes" % (VERSION, len(slot), sum(slot)))
     tell("settings      %s" % ("in the image, with their passwords" if settings is not None
                                else "none; the dongle opens a Wi-Fi of its own for the set-up"))
+    tell("updates       %s" % ("taken when signed with the key %s" % signing.key_id(key) if key else
+                               "none: there is no key to check them with (make keys)"))
     tell("file system   %d bytes at 0x%X, %d free" % (len(volume), board.FILES_OFFSET, free))
     flash = bytearray(b"\xff" * board.FLASH_SIZE)
     flash[board.IMAGE_OFFSET:board.IMAGE_OFFSET + len(data)] = data
@@ -179,6 +161,7 @@ def add_arguments(parser):
     parser.add_argument("--micropython", metavar="PATH", help="the official MicroPython image for the board")
     parser.add_argument("--settings", metavar="FILE", help="settings to start with, JSON")
     parser.add_argument("--ap", metavar="PASSWORD", help="of the set-up's own Wi-Fi; a new one is made without")
+    parser.add_argument("--key", metavar="FILE", help="the public key for updates, PEM; keys/update.pub.pem if there")
     parser.add_argument("--output", metavar="FILE", type=Path, help="dist/wattport-BOARD-VERSION.bin")
 
 
@@ -194,7 +177,12 @@ def build(options, tell=print):
     password = options.ap or label.password()
     if label.problem(password):
         raise ImageError("--ap: %s" % label.problem(password))
-    data = make(target, options.micropython, settings, tell, password)
+    key = Path(options.key) if options.key else KEY_FILE
+    try:
+        key = signing.public(key) if options.key or key.exists() else None
+    except signing.KeyProblem as error:
+        raise ImageError("--key: %s" % error)
+    data = make(target, options.micropython, settings, tell, password, key)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:
         write(path, data, private=True)

@@ -38,7 +38,8 @@ class App:
 
     What a request may look at: `portal`, whether the set-up's own Wi-Fi is what runs, and `access`, its address and
     mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet;
-    `trials`, how it tries; `kept`, the last frames that were errors. All the parts come from `build`.
+    `trials`, how it tries; `kept`, the last frames that were errors; `slot`, the one that runs, "a" or
+    "b", or None. All the parts come from `build`.
     """
 
     def __init__(self, document, log, asked=False):
@@ -170,6 +171,11 @@ class App:
                 await asyncio.sleep_ms(1000)
                 self.wall.utc()
 
+    async def _prove(self):
+        """Where this program is on trial, or the start before ended badly: until it is decided."""
+        await load("wattport.update.trial", "run")(self, self.slot)
+        forget("wattport.update.trial")
+
     async def _publish(self):
         # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet
         while not self.wifi.connected or (self.secure and self.wall.utc() is None and self.log.uptime_s() < _TIME_S):
@@ -212,6 +218,8 @@ class App:
             add("wifi", self.wifi.run)
             if board.BUTTON is not None:
                 add("button", self._press)
+        if self.slot:
+            add("trial", self._prove)
         if self.served["port"]:
             add("web", self._serve)
         if self.publisher:

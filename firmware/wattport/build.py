@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes the parts of the application from the settings: imported at the start, then forgotten."""
 
+import sys
 from binascii import hexlify
 
 import board
@@ -21,6 +22,7 @@ _PORT = const(80)  # of the portal, where the dashboard is off
 def parts(app, document, log, asked):
     """Give an App what it consists of. `document`, `asked`: as App has them."""
     app.device_id = hexlify(machine.unique_id()).decode()
+    app.slot = getattr(sys.modules.get("slot"), "runs", None)  # boot.py has left it, where there are slots
     app.settings = document["meter"]
     app.zone = document["time"]["zone"]
     app.supervisor = Supervisor(log)

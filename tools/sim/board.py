@@ -12,3 +12,6 @@ PULSE = 0
 PORTAL_S = int(os.getenv("WATTPORT_PORTAL_S") or 900)  # see app.py
 DNS_PORT = int(os.getenv("WATTPORT_DNS_PORT") or 0)  # of the portal's name server; 0: any, for nobody asks
 MDNS = os.getenv("WATTPORT_MDNS") or "224.0.0.251:5353"  # where brokers are asked for
+SAFE_PORT = int(os.getenv("WATTPORT_SAFE_PORT") or 0)  # of the page of the safe mode
+SETTLE_S = int(os.getenv("WATTPORT_SETTLE_S") or 30)  # see update/trial.py
+TRIAL_S = int(os.getenv("WATTPORT_TRIAL_S") or 600)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The new version proves itself: only then is it the one that runs. Loaded at a start that is part of a trial, or that
+follows one which ended badly, and gone when that is decided.
+
+It is well when for half a minute without a break: Wi-Fi or the set-up's own is up, the meter and the broker do again
+what they did before the update, there is heap, and no task fails. If that does not come in ten minutes it restarts,
+which counts; see `slots.choose` for what follows.
+"""
+
+import asyncio
+import gc
+
+import board
+import machine
+from micropython import const
+
+from wattport.modules import forget
+from wattport.update import slots
+
+_SETTLE_S = const(30)
+_LIMIT_S = const(600)
+_FLOOR = const(10240)  # bytes of heap
+
+
+def _trouble(app, alive):
+    """What is missing, a word, or ""."""
+    if not (app.access if app.portal else app.connected()):
+        return "wifi"
+    if "meter" in alive and not app.meter.counters.telegrams or "bytes" in alive and not app.line.bytes:
+        return "meter"
+    if "mqtt" in alive and app.publisher and not app.publisher.status["connected"]:
+        return "mqtt"
+    gc.collect()
+    return "heap" if gc.mem_free() < _FLOOR else ""
+
+
+def _failures(app):
+    return sum([task["restarts"] for task in app.supervisor.status.values()])
+
+
+async def run(app, slot):
+    """Until it is decided. slot: the one that runs."""
+    forget("wattport.update.slots")
+    record = slots.read()
+    tried = record.get("trial") == slot
+    if not tried and not record["crashes"]:
+        return
+    alive = record.get("alive", "").split() if tried else ()
+    well_s = 0
+    failures = 0
+    while well_s < getattr(board, "SETTLE_S", _SETTLE_S):
+        await asyncio.sleep_ms(1000)
+        why = _trouble(app, alive)
+        well_s += 1
+        if _failures(app) != failures:
+            failures = _failures(app)
+            why = why or "task"
+        if why:
+            well_s = 0
+            if tried and app.log.uptime_s() > getattr(board, "TRIAL_S", _LIMIT_S):
+                _give_up(app, why)
+    if tried:
+        record["slot"] = record.pop("trial")
+        if "successor" in record:
+            record["key"] = record.pop("successor")
+        for name in ("left", "alive", "why", "detail"):
+            record.pop(name, None)
+    record["crashes"] = 0
+    slots.write(record)
+    if tried:
+        app.log("info", "update: this version is well, and stays")
+
+
+def _give_up(app, why):
+    app.log("error", "update: this version is not well: %s" % why)
+    record = slots.read()
+    record["why"] = why
+    try:
+        slots.write(record)
+    except OSError:
+        pass
+    machine.reset()

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""What a dongle gets when it is flashed: the start, which no update touches, and the program in its first slot."""
+
+import ast
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+from tools import container, cpython
+from tools.compile import CompileError, shipped, slot_tree
+from tools.paths import FIRMWARE
+from tools.slot import flat
+
+cpython.install()
+
+from wattport.update import slots  # noqa: E402
+from wattport.version import VERSION  # noqa: E402
+
+SLOT = slots.folder("a")
+KEY = "key"
+RECORD = slots.RECORD
+SETTINGS_SCHEMA = 1
+# the lowest and the highest MicroPython that the program is for
+MICROPYTHON = ("1.25", "1.29")
+_START = ("boot.py", "main.py", "slot.py", "wattport/update/slots.py")
+# see firmware/safe.py
+_SAFE = ("safe.py", "wattport/net/captive.py", *["wattport/update/%s.py" % name for name in (
+    "bundle", "folder", "install", "rsa", "running")])
+# modules that only programs on a PC import
+_DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
+
+
+def _alone(path):
+    """A source that runs without the package around it, and without the words that only people read: the chip compiles
+    it at each start."""
+    tree = ast.parse((FIRMWARE / path).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("wattport.update"):
+            node.module = node.module.removeprefix("wattport.update").lstrip(".")
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
+                body[0].value, ast.Constant):
+            body[:1] = [] if len(body) > 1 else [ast.Pass()]
+    return ast.unparse(tree).replace("from  import slots", "import slots").encode() + b"\n"
+
+
+def start(board_text):
+    """{path: bytes} of what is never updated: boot.py and all that it needs, as sources."""
+    files = {Path(path).name: _alone(path) for path in _START}
+    files["board.py"] = board_text
+    files["safe/" + container.NAME] = container.pack({Path(path).name: _alone(path) for path in _SAFE})
+    return files
+
+
+def program(architecture, changed=None):
+    """{name: bytes} of the files of a slot, as they ship: one, the container. changed: see slot_tree. CompileError."""
+    with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
+        top = slot_tree(architecture, Path(folder), changed)
+        files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
+    left_out = {flat(name) + ".mpy" for name in _DEVELOPMENT}
+    return {container.NAME: container.pack({name: data for name, data in files.items() if name not in left_out})}
+
+
+def manifest(files, architecture, **other):
+    """The manifest of a program, without what only a bundle has: its payload and its key. other: what is different."""
+    return {"name": "wattport", "kind": "application", "version": VERSION, "chip": architecture,
+            "micropython": list(MICROPYTHON), "settings": SETTINGS_SCHEMA,
+            "files": [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in files.items()], **other}
+
+
+def first_slot(files, architecture):
+    """{path: bytes} of the slot that a dongle starts with."""
+    made = {"%s/%s" % (SLOT, name): data for name, data in files.items()}
+    made[SLOT + "/manifest"] = json.dumps(manifest(files, architecture)).encode()
+    return made
+
+
+__all__ = ["CompileError", "KEY", "MICROPYTHON", "RECORD", "SLOT", "first_slot", "manifest", "program", "start"]
