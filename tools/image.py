@@ -10,16 +10,15 @@ import argparse
 import hashlib
 import json
 import os
-import runpy
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 from littlefs import LittleFS, LittleFSError
 
 from tools import cpython, flashed, hashed, label, partitions, signing
 from tools.appimage import ImageError, check_chip, check_version, check_whole
-from tools.paths import BOARDS, DIST, ROOT
+from tools.boards import board, check
+from tools.paths import DIST, ROOT
 
 cpython.install()
 
@@ -34,15 +33,6 @@ BLOCK = 4096
 LITTLEFS = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "lookahead_size": 32, "name_max": 255}
 
 
-def board(name):
-    """The board's description, boards/NAME/board.py, as a namespace with its path in `FILE`."""
-    path = BOARDS / name / "board.py"
-    if not path.is_file():
-        known = sorted(folder.parent.name for folder in BOARDS.glob("*/board.py"))
-        raise ImageError("there is no board %s; there is %s" % (name, ", ".join(known)))
-    return SimpleNamespace(**runpy.run_path(str(path)), FILE=path)
-
-
 # ---- the MicroPython image
 
 
@@ -52,10 +42,9 @@ def check_micropython(data, board):
     room = board.FILES_OFFSET - board.IMAGE_OFFSET
     if len(data) > room:
         raise ImageError("it has %d bytes; there are %d in front of the file system" % (len(data), room))
-    rows = partitions.read(data, partitions.TABLE - board.IMAGE_OFFSET)
-    partitions.check_layout(rows, board)
-    first = next(offset for _, kind, subtype, offset, _ in rows if (kind, subtype) == partitions.OTA_0)
-    check_whole(data, first - board.IMAGE_OFFSET)
+    offset, size = partitions.application(partitions.plan(data, board))
+    if check_whole(data, offset - board.IMAGE_OFFSET) > offset + size - board.IMAGE_OFFSET:
+        raise ImageError("its application is larger than the partition of %d bytes" % size)
     return check_version(data)
 
 
@@ -126,14 +115,18 @@ def make(board, micropython, settings=None, tell=lambda line: None, password=Non
         data = Path(micropython).read_bytes()
     except OSError as error:
         raise ImageError("MicroPython image %s: %s" % (micropython, error.strerror))
+    odd = check(board)
     try:
-        version = check_micropython(data, board)
+        version, rows = check_micropython(data, board), partitions.plan(data, board)
     except ImageError as error:
         raise ImageError("MicroPython image %s: %s" % (micropython, error))
     files = contents(board, settings, password, key)
     volume, free = file_system(files, board.FILES_SIZE)
     slot = [len(text) for name, text in files.items() if name.startswith(flashed.SLOT + "/")]
-    tell("MicroPython   %s, %d bytes at 0x%X" % (version, len(data), board.IMAGE_OFFSET))
+    for text in odd:
+        tell("board         %s" % text)
+    tell("MicroPython   %s, %d bytes at 0x%X%s" % (version, len(data), board.IMAGE_OFFSET, "" if board.OTA else
+                                                   "; no update over the air for it, this flash has room for one"))
     tell("application   %s, %d files, %d bytes" % (VERSION, len(slot), sum(slot)))
     tell("settings      %s" % ("in the image, with their passwords" if settings is not None
                                else "none; the dongle opens a Wi-Fi of its own for the set-up"))
@@ -142,6 +135,10 @@ def make(board, micropython, settings=None, tell=lambda line: None, password=Non
     tell("file system   %d bytes at 0x%X, %d free" % (len(volume), board.FILES_OFFSET, free))
     flash = bytearray(b"\xff" * board.FLASH_SIZE)
     flash[board.IMAGE_OFFSET:board.IMAGE_OFFSET + len(data)] = data
+    if getattr(board, "PARTITIONS", None):
+        flash[0x9000:0x10000] = b"\xff" * 0x7000  # what the partitions in there start with
+        table = partitions.binary(rows)
+        flash[partitions.TABLE:partitions.TABLE + len(table)] = table
     flash[board.FILES_OFFSET:board.FILES_OFFSET + len(volume)] = volume
     return bytes(flash)
 
@@ -171,8 +168,9 @@ def build(options, tell=print):
     target = board(options.board)
     if not options.micropython:
         raise ImageError(
-            "which MicroPython? Download the newest .bin of %s from micropython.org/download/ESP32_GENERIC "
-            "(variant \"Support for OTA\"), then: make image MICROPYTHON=path/to/it.bin" % target.IMAGE)
+            "which MicroPython? Download the newest .bin of %s from micropython.org/download/%s%s, then: make image "
+            "BOARD=%s MICROPYTHON=path/to/it.bin" % (target.IMAGE, target.IMAGE.partition("-")[0], " (variant "
+            "\"Support for OTA\")" if target.IMAGE.endswith("-OTA") else "", target.NAME))
     settings = load_settings(options.settings) if options.settings else None
     password = options.ap or label.password()
     if label.problem(password):

@@ -21,3 +21,4 @@ IMAGE_OFFSET = 0x1000
 FLASH_SIZE = 0x400000
 FILES_OFFSET = 0x310000
 FILES_SIZE = 0xF0000
+OTA = True  # two partitions for MicroPython: it can be updated over the air

@@ -51,6 +51,8 @@ def parts(app, document, log, asked):
         from wattport.plausible import Guard
         app.guard = app.health.guard = Guard(app.settings["limit_w"])
     app.pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
+    if app.pin and not getattr(board, "LED_ON", 1):
+        app.pin = machine.Signal(app.pin, invert=True)
     app.led = Led(app.pin, app.health.led_state)
     app.served = served = document["web"]
     served["port"] = served["port"] or (_PORT if app.portal else 0)
