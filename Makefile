@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BOARD ?= esp32_generic
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench fuzz image flash lint clean
+.PHONY: help setup run test bench fuzz image flash monitor backup restore erase lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -47,8 +47,14 @@ fuzz: setup ## broken telegrams of every family; COUNT=1000000 SEED=1
 image: setup ## a whole flash image: BOARD=, MICROPYTHON=path/to/ESP32_GENERIC-OTA.bin, SETTINGS=file, AP=password of its own Wi-Fi
 	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)')
 
-flash: setup ## makes that image and writes it: PORT=device or pyserial URL, ESPTOOL_FLAGS=, and those of `make image`
-	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') -- $(ESPTOOL_FLAGS)
+flash: setup ## makes that image, writes it and watches its first start: PORT=device or pyserial URL, WATCH=seconds, ESPTOOL_FLAGS=, and those of `make image`
+	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') $(if $(WATCH),--watch $(WATCH)) -- $(ESPTOOL_FLAGS)
+
+monitor: setup ## what the board at PORT= says, with the time; Ctrl-C ends it
+	$(PY) -m tools.monitor $(if $(PORT),--port $(PORT))
+
+backup restore erase: setup ## the whole flash of the board at PORT=: into a file; from FILE=; emptied
+	$(PY) -m tools.chip $@ $(if $(PORT),--port $(PORT)) $(if $(FILE),$(FILE)) -- $(ESPTOOL_FLAGS)
 
 lint: setup ## ruff, and the viper idioms that miscompile or differ between chips
 	$(VENV)/bin/ruff check .

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import cpython, flashed, hashed, label, partitions, signing
+from tools import cpython, flashed, hashed, label, partitions, signing, stock
 from tools.appimage import ImageError, check_chip, check_version, check_whole
 from tools.boards import board, check
 from tools.paths import DIST, ROOT
@@ -155,7 +155,8 @@ def write(path, data, private):
 
 def add_arguments(parser):
     parser.add_argument("--board", default="esp32_generic", metavar="NAME", help="a folder of boards/")
-    parser.add_argument("--micropython", metavar="PATH", help="the official MicroPython image for the board")
+    parser.add_argument("--micropython", metavar="PATH", help="the official MicroPython image for the board; "
+                        "fetched without")
     parser.add_argument("--settings", metavar="FILE", help="settings to start with, JSON")
     parser.add_argument("--ap", metavar="PASSWORD", help="of the set-up's own Wi-Fi; a new one is made without")
     parser.add_argument("--key", metavar="FILE", help="the public key for updates, PEM; keys/update.pub.pem if there")
@@ -166,11 +167,6 @@ def build(options, tell=print):
     """Make the image that the arguments ask for; (its path, the board, the settings or None, the password of the
     set-up's Wi-Fi). Raises ImageError."""
     target = board(options.board)
-    if not options.micropython:
-        raise ImageError(
-            "which MicroPython? Download the newest .bin of %s from micropython.org/download/%s%s, then: make image "
-            "BOARD=%s MICROPYTHON=path/to/it.bin" % (target.IMAGE, target.IMAGE.partition("-")[0], " (variant "
-            "\"Support for OTA\")" if target.IMAGE.endswith("-OTA") else "", target.NAME))
     settings = load_settings(options.settings) if options.settings else None
     password = options.ap or label.password()
     if label.problem(password):
@@ -180,7 +176,8 @@ def build(options, tell=print):
         key = signing.public(key) if options.key or key.exists() else None
     except signing.KeyProblem as error:
         raise ImageError("--key: %s" % error)
-    data = make(target, options.micropython, settings, tell, password, key)
+    micropython = options.micropython or stock.fetch(target, check_micropython, tell)
+    data = make(target, micropython, settings, tell, password, key)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:
         write(path, data, private=True)

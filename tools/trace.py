@@ -27,5 +27,19 @@ def told(text, trace):
     return _LINE.sub(old, text)
 
 
+class Names:
+    """The same, line by line; the program is compiled for it with the first line that needs it."""
+
+    def __init__(self, trace=None):
+        self._trace = trace
+
+    def told(self, line):
+        if not _LINE.search(line):
+            return line
+        if self._trace is None:
+            self._trace = json.loads((slot_tree("xtensawin") / "names.json").read_text())
+        return told(line, self._trace)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(told(sys.stdin.read(), json.loads((slot_tree("xtensawin") / "names.json").read_text())))
+    sys.stdout.write(Names().told(sys.stdin.read()))
