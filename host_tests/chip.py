@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A chip's serial bootloader on a TCP port, for esptool to talk to: the ROM's, and the stub that esptool loads into it.
+"""A chip's serial bootloader on a TCP port or a terminal, for esptool to talk to: the ROM's, and the stub that esptool loads into it.
 Its flash is one of NOR cells: what was not erased only loses bits. With `boot` it then says what a start would say.
 
 The protocol: Espressif, "Serial Protocol" of esptool's documentation.
@@ -7,9 +7,13 @@ The protocol: Espressif, "Serial Protocol" of esptool's documentation.
 
 import contextlib
 import hashlib
+import os
+import pty
+import select
 import socket
 import struct
 import threading
+import tty
 import zlib
 
 END, ESCAPE = 0xC0, 0xDB
@@ -33,11 +37,37 @@ def escaped(data):
     return b"\xc0" + data.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc") + b"\xc0"
 
 
+class Terminal:
+    """The far end of a pseudo terminal, in the words of a socket."""
+
+    def __init__(self):
+        self._fd, self._near = pty.openpty()
+        tty.setraw(self._near)
+        self.name = os.ttyname(self._near)
+        self._wake = os.pipe()
+
+    def recv(self, size):
+        if self._wake[0] in select.select([self._fd, self._wake[0]], [], [])[0]:
+            return b""
+        return os.read(self._fd, size)
+
+    def sendall(self, data):
+        while data:
+            data = data[os.write(self._fd, data):]
+
+    def end(self):
+        os.write(self._wake[1], b"x")
+
+    def close(self):
+        for fd in (self._fd, self._near, *self._wake):
+            os.close(fd)
+
+
 class Chip:
-    """`flash`: its bytes; `seen`: the commands that came; `vanish_after`: so many blocks of data are taken, then the
+    """`port`: where it is, as esptool takes it. `flash`: its bytes; `seen`: the commands that came; `vanish_after`: so many blocks of data are taken, then the
     connection goes away; `boot`: lines that a start says, to who connects after something was written."""
 
-    def __init__(self, kind="esp32", size=4 << 20, boot=None, stub=True, vanish_after=None):
+    def __init__(self, kind="esp32", size=4 << 20, boot=None, stub=True, vanish_after=None, terminal=False):
         self.kind, self.flash, self.boot, self.vanish_after = kind, bytearray(size), boot, vanish_after
         self.has_stub, self.in_stub, self.written = stub, False, False
         self.flash[:] = bytes(byte & 0x5A for byte in range(256)) * (size // 256)  # what somebody else left there
@@ -48,8 +78,13 @@ class Chip:
         self.registers = {place: value, low: int.from_bytes(MAC[2:], "big"),
                           high: crc << 16 | int.from_bytes(MAC[:2], "big")}
         self._size_id = size.bit_length() - 1
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = "socket://127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._terminal = self._listener = None
+        if terminal:
+            self._terminal = Terminal()
+            self.port = self._terminal.name
+        else:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port = "socket://127.0.0.1:%d" % self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -57,12 +92,20 @@ class Chip:
         return self
 
     def __exit__(self, *rest):
+        if self._terminal:
+            self._terminal.end()
+            self._thread.join(10)
+            self._terminal.close()
+            return
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
 
     def _run(self):
+        if self._terminal:
+            self._serve(self._terminal)
+            return
         while True:
             try:
                 client = self._listener.accept()[0]
@@ -76,10 +119,13 @@ class Chip:
                     self._serve(client)
 
     def _boot(self, client):
-        for line in self.boot:
-            client.sendall(line.encode() + b"\r\n")
-        client.settimeout(20)
-        client.recv(1)  # until the other side goes
+        """Once a second, as pyserial throws away what comes while it opens."""
+        client.settimeout(1)
+        while True:
+            client.sendall("".join(line + "\r\n" for line in self.boot).encode())
+            with contextlib.suppress(TimeoutError):
+                if not client.recv(1):
+                    return
 
     # ---- packets
 

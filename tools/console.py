@@ -52,7 +52,13 @@ class Console:
             pass
 
     def _read(self):
-        return self._port.read(1) + self._port.read(min(self._port.in_waiting, 4096))
+        data = self._port.read(1)
+        try:
+            while data and len(data) < 4096 and self._port.in_waiting:
+                data += self._port.read(self._port.in_waiting)
+        except (serial.SerialException, OSError):  # what has come counts; the next look tells of it again
+            pass
+        return data
 
     def events(self):
         """For ever. The port is opened if it is not yet, and then SerialException passes."""
