@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A chip's serial bootloader on a TCP port or a terminal, for esptool to talk to: the ROM's, and the stub that esptool loads into it.
-Its flash is one of NOR cells: what was not erased only loses bits. With `boot` it then says what a start would say.
+"""A chip's serial bootloader on a TCP port or a terminal, for esptool to talk to: the ROM's, and the stub that esptool
+loads into it. Its flash is one of NOR cells: what was not erased only loses bits. With `boot` it then says what a start
+would say.
 
 The protocol: Espressif, "Serial Protocol" of esptool's documentation.
 """
@@ -64,8 +65,9 @@ class Terminal:
 
 
 class Chip:
-    """`port`: where it is, as esptool takes it. `flash`: its bytes; `seen`: the commands that came; `vanish_after`: so many blocks of data are taken, then the
-    connection goes away; `boot`: lines that a start says, to who connects after something was written."""
+    """`port`: where it is, as esptool takes it. `flash`: its bytes; `seen`: the commands that came; `vanish_after`: so
+    many blocks of data are taken, then the connection goes away; `boot`: lines that a start says, to who connects after
+    something was written."""
 
     def __init__(self, kind="esp32", size=4 << 20, boot=None, stub=True, vanish_after=None, terminal=False):
         self.kind, self.flash, self.boot, self.vanish_after = kind, bytearray(size), boot, vanish_after

@@ -13,7 +13,8 @@ from esptool.bin_image import LoadFirmwareImage
 from littlefs import LittleFS
 
 from host_tests import official
-from tools import appimage, boards, container, flashed, image, partitions
+from host_tests.brokers import free_port
+from tools import appimage, boards, container, flashed, image, partitions, stock
 from tools.machine_code import mpy
 from tools.paths import BOARDS, ROOT
 
@@ -232,10 +233,12 @@ def test_an_application_that_does_not_fit_its_partition_is_refused():
         image.check_micropython(official.image(board.CHIP, official.FACTORY, size=0x1F0000), board)
 
 
-def test_the_image_that_a_board_needs_is_named_with_its_page(capsys):
+def test_the_image_that_a_board_needs_is_named_with_its_page_where_it_cannot_be_fetched(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(stock.VARIABLE, "http://127.0.0.1:%d" % free_port())
+    monkeypatch.setattr(stock, "CACHE", tmp_path)
     assert image.main(["--board", "p1_c3"]) == 2
     told = capsys.readouterr().err
-    assert "ESP32_GENERIC_C3" in told and "download/ESP32_GENERIC_C3," in told and "BOARD=p1_c3" in told
+    assert "ESP32_GENERIC_C3" in told and "download/ESP32_GENERIC_C3, " in told and "BOARD=p1_c3" in told
 
 
 def test_a_table_that_was_written_is_read_again():

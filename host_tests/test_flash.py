@@ -7,16 +7,14 @@ import functools
 import os
 import pty
 import socket
-import subprocess
-import sys
 
 import pytest
 
 from host_tests.brokers import free_port
 from host_tests.chip import Chip
-from host_tests.test_image import files_of, micropython
+from host_tests.official import for_board
+from host_tests.test_image import files_of
 from tools import chip, esp, flash, flashed, image
-from tools.paths import ROOT
 
 STARTED = """the Wi-Fi of the set-up has the password k3tu8mpd9xwa
        0 info    Wattport %s, device 240ac4124d3a, meter line 115200 8N1 inverted, to be found out
@@ -37,7 +35,7 @@ def compiled_once():
 @pytest.fixture
 def official(tmp_path):
     path = tmp_path / "micropython.bin"
-    path.write_bytes(micropython())
+    path.write_bytes(for_board(image.board("esp32_generic")))
     return path
 
 
@@ -135,12 +133,10 @@ def test_a_chip_that_never_answers_is_told(official, tmp_path, capsys):
     assert "no chip answers" in told and "download mode already" in told
 
 
-def test_esptool_that_finds_nobody_ends_in_a_clear_error(official, tmp_path):
-    done = subprocess.run([sys.executable, "-m", "tools.flash", "--port", "socket://127.0.0.1:%d" % free_port(),
-                           "--micropython", str(official), "--output", str(tmp_path / "out.bin")],
-                          cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "the port cannot be opened" in done.stderr and "Traceback" not in done.stdout + done.stderr
+def test_a_port_that_nobody_listens_at_is_told(official, tmp_path, capsys):
+    assert flash.main(["--port", "socket://127.0.0.1:%d" % free_port(), "--micropython", str(official),
+                       "--output", str(tmp_path / "out.bin")]) == 2
+    assert "the port cannot be opened" in capsys.readouterr().err
 
 
 # ---- the whole flash
@@ -182,6 +178,90 @@ def test_without_a_port_nothing_is_done(verb, capsys):
 def test_without_a_file_nothing_is_written_back(capsys):
     assert chip.main(["restore", "--port", "/dev/ttyUSB9"]) == 2
     assert "FILE=" in capsys.readouterr().err
+
+
+# ---- how esptool is called
+
+
+def words(port, *flags):
+    return flash.command("esp32", port, "out.bin", flags)[3:]
+
+
+def test_a_device_is_flashed_with_esptools_own_resets_at_a_high_speed():
+    assert words("/dev/ttyUSB0") == ["--chip", "esp32", "--port", "/dev/ttyUSB0", "--baud", "460800",
+                                     "write-flash", "0x0", "out.bin"]
+
+
+def test_a_port_with_control_lines_over_the_network_is_flashed_like_a_device():
+    assert "--before" not in words("rfc2217://host:4000")
+
+
+def test_a_port_without_control_lines_is_neither_reset_nor_sped_up():
+    assert words("socket://host:5000") == ["--chip", "esp32", "--port", "socket://host:5000", "--before", "no-reset",
+                                           "--after", "no-reset", "write-flash", "0x0", "out.bin"]
+
+
+@pytest.mark.parametrize("flags, left", [
+    (["--before", "usb-reset"], ["--after", "no-reset"]),
+    (["--before=usb-reset", "-a", "soft-reset"], []),
+    (["--after", "hard-reset"], ["--before", "no-reset"]),
+    (["--baud", "9600"], ["--before", "no-reset", "--after", "no-reset"]),
+])
+def test_flags_of_the_person_come_before_what_would_be_chosen(flags, left):
+    assert words("socket://host:5000", *flags)[4:] == [*left, *flags, "write-flash", "0x0", "out.bin"]
+
+
+@pytest.mark.parametrize("flags", [["--baud", "9600"], ["-b", "9600"], ["-b9600"], ["--baud=9600"]])
+def test_a_given_speed_is_kept(flags):
+    assert words("/dev/ttyUSB0", *flags)[4:] == [*flags, "write-flash", "0x0", "out.bin"]
+
+
+@pytest.mark.parametrize("said, found", [
+    ("Connecting...\nMAC:                24:0a:c4:12:4d:3a\nUploading stub", "24:0a:c4:12:4d:3a"),
+    ("MAC:        40:4c:ca:ff:fe:55:51:c4\nBASE MAC:           40:4c:ca:55:51:c4\nMAC_EXT: ff:fe",
+     "40:4c:ca:55:51:c4"),
+    ("A fatal error occurred", None),
+])
+def test_the_mac_address_is_found_in_what_esptool_says(said, found):
+    assert esp.mac(said) == found
+
+
+def test_without_a_mac_address_the_label_is_told_how_to_make(official, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(esp, "run", lambda words: (0, ""))
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(tmp_path / "out.bin"),
+                       "--ap", "k3tu8mpd9xwa", "--watch", "0"]) == 0
+    assert "tools.label --mac MAC --password k3tu8mpd9xwa" in capsys.readouterr().out
+
+
+def test_with_a_wifi_in_the_settings_flash_says_that_it_is_joined(official, tmp_path, monkeypatch, capsys):
+    settings = tmp_path / "own.json"
+    settings.write_text('{"wifi": {"ssid": "home", "password": "geheim-geheim"}}')
+    monkeypatch.setattr(esp, "run", lambda words: (0, "MAC: 24:0A:C4:12:4D:3A"))
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(tmp_path / "out.bin"),
+                       "--settings", str(settings), "--watch", "0"]) == 0
+    assert "the Wi-Fi of the settings" in capsys.readouterr().out
+
+
+def test_without_a_port_those_that_are_here_are_listed_and_nothing_is_made(monkeypatch, capsys):
+    class Port:
+        device, description = "/dev/ttyUSB3", "CP2102N"
+
+        def __lt__(self, other):
+            return True
+    monkeypatch.setattr(esp.list_ports, "comports", lambda: [Port()])
+    assert flash.main([]) == 2
+    told = capsys.readouterr().err
+    assert "PORT=" in told and "/dev/ttyUSB3  CP2102N" in told
+    monkeypatch.setattr(esp.list_ports, "comports", list)
+    assert flash.main([]) == 2
+    assert "no serial port is to be seen" in capsys.readouterr().err
+
+
+def test_flash_refuses_what_image_refuses(tmp_path, capsys):
+    wrong = tmp_path / "wrong.bin"
+    wrong.write_bytes(b"PK")
+    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(wrong)]) == 2
+    assert "no image for an ESP chip" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("said, sentence", [

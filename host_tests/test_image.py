@@ -19,8 +19,7 @@ import pytest
 import segno
 from littlefs import LittleFS
 
-from host_tests.brokers import free_port
-from tools import container, flash, image, label, pages, slot
+from tools import container, image, label, pages, slot
 from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
@@ -346,12 +345,6 @@ def test_a_missing_image_is_named(tmp_path, capsys):
     assert "none.bin: No such file" in capsys.readouterr().err
 
 
-def test_without_a_micropython_image_it_says_where_to_get_one(capsys):
-    assert image.main([]) == 2
-    told = capsys.readouterr().err
-    assert "ESP32_GENERIC-OTA" in told and "micropython.org/download" in told and "MICROPYTHON=" in told
-
-
 def test_an_unknown_board_is_named_with_those_that_exist(capsys):
     assert image.main(["--board", "esp9000"]) == 2
     assert "no board esp9000; there is esp32_generic" in capsys.readouterr().err
@@ -382,91 +375,6 @@ def test_an_output_that_cannot_be_written_is_named(official, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert image.main(["--micropython", str(official), "--output", str(tmp_path / "file" / "out.bin")]) == 2
     assert "out.bin: " in capsys.readouterr().err
-
-
-# ---- flash
-
-
-def words(port, *flags):
-    return flash.command("esp32", port, "out.bin", flags)[3:]
-
-
-def test_a_device_is_flashed_with_esptools_own_resets_at_a_high_speed():
-    assert words("/dev/ttyUSB0") == ["--chip", "esp32", "--port", "/dev/ttyUSB0", "--baud", "460800",
-                                     "write-flash", "0x0", "out.bin"]
-
-
-def test_a_port_with_control_lines_over_the_network_is_flashed_like_a_device():
-    assert "--before" not in words("rfc2217://host:4000")
-
-
-def test_a_port_without_control_lines_is_neither_reset_nor_sped_up():
-    assert words("socket://host:5000") == ["--chip", "esp32", "--port", "socket://host:5000", "--before", "no-reset",
-                                           "--after", "no-reset", "write-flash", "0x0", "out.bin"]
-
-
-@pytest.mark.parametrize("flags, left", [
-    (["--before", "usb-reset"], ["--after", "no-reset"]),
-    (["--before=usb-reset", "-a", "soft-reset"], []),
-    (["--after", "hard-reset"], ["--before", "no-reset"]),
-    (["--baud", "9600"], ["--before", "no-reset", "--after", "no-reset"]),
-])
-def test_flags_of_the_person_come_before_what_would_be_chosen(flags, left):
-    assert words("socket://host:5000", *flags)[4:] == [*left, *flags, "write-flash", "0x0", "out.bin"]
-
-
-@pytest.mark.parametrize("flags", [["--baud", "9600"], ["-b", "9600"], ["-b9600"], ["--baud=9600"]])
-def test_a_given_speed_is_kept(flags):
-    assert words("/dev/ttyUSB0", *flags)[4:] == [*flags, "write-flash", "0x0", "out.bin"]
-
-
-def test_flash_makes_the_image_and_gives_it_to_esptool(official, settings, tmp_path, monkeypatch, capsys):
-    ran = []
-    monkeypatch.setattr(flash, "run", lambda words: (ran.append(words) or 0, "MAC:    24:0a:c4:12:4d:3a"))
-    output = tmp_path / "out.bin"
-    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--settings", str(settings),
-                       "--output", str(output), "--", "--connect-attempts", "3"]) == 0
-    assert ran == [[sys.executable, "-m", "esptool", "--chip", "esp32", "--port", "/dev/ttyUSB7", "--baud", "460800",
-                    "--connect-attempts", "3", "write-flash", "0x0", str(output)]]
-    assert output.stat().st_size == 4 << 20
-    told = capsys.readouterr().out
-    password = files_of(output.read_bytes())["ap.txt"].decode()
-    assert "plug it into the meter" in told and "the Wi-Fi of the settings" in told
-    assert "Wattport-4d3a" in told and password in told
-
-
-def test_without_wifi_flash_says_that_the_dongle_opens_its_own(official, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", "print('MAC: 24:0A:C4:12:4D:3A')"])
-    output = tmp_path / "out.bin"
-    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(output)]) == 0
-    told = capsys.readouterr().out
-    assert "MAC: 24:0A" in told  # what esptool says is passed on
-    assert "Wattport-4d3a" in told and "join its own Wi-Fi" in told and "http://192.168.71.1" in told
-
-
-def test_without_a_mac_address_the_label_is_told_how_to_make(official, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(flash, "run", lambda words: (0, ""))
-    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output", str(tmp_path / "out.bin"),
-                       "--ap", "k3tu8mpd9xwa"]) == 0
-    assert "tools.label --mac MAC --password k3tu8mpd9xwa" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("said, found", [
-    ("Connecting...\nMAC:                24:0a:c4:12:4d:3a\nUploading stub", "24:0a:c4:12:4d:3a"),
-    ("MAC:        40:4c:ca:ff:fe:55:51:c4\nBASE MAC:           40:4c:ca:55:51:c4\nMAC_EXT: ff:fe",
-     "40:4c:ca:55:51:c4"),
-    ("A fatal error occurred", None),
-])
-def test_the_mac_address_is_found_in_what_esptool_says(said, found):
-    assert flash.mac(said) == found
-
-
-def test_esptools_failure_is_passed_on(official, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(flash, "command", lambda *rest: [sys.executable, "-c", "print('no chip'); raise SystemExit(3)"])
-    assert flash.main(["--port", "/dev/ttyUSB7", "--micropython", str(official), "--output",
-                       str(tmp_path / "out.bin")]) == 3
-    told = capsys.readouterr()
-    assert "no chip" in told.out and "flash again" in told.err and "Wattport" not in told.out
 
 
 # ---- the label
@@ -512,32 +420,3 @@ def test_signs_of_the_qr_codes_own_language_are_escaped():
 def test_a_label_of_nothing_usable_is_refused(words):
     with pytest.raises(SystemExit):
         label.main(list(words))
-
-
-def test_without_a_port_those_that_are_here_are_listed_and_nothing_is_made(monkeypatch, capsys):
-    class Port:
-        device, description = "/dev/ttyUSB3", "CP2102N"
-
-        def __lt__(self, other):
-            return True
-    monkeypatch.setattr(flash.list_ports, "comports", lambda: [Port()])
-    assert flash.main([]) == 2
-    told = capsys.readouterr().err
-    assert "PORT=" in told and "/dev/ttyUSB3  CP2102N" in told
-    monkeypatch.setattr(flash.list_ports, "comports", list)
-    assert flash.main([]) == 2
-    assert "no serial port is to be seen" in capsys.readouterr().err
-
-
-def test_flash_refuses_what_image_refuses(capsys):
-    assert flash.main(["--port", "/dev/ttyUSB7"]) == 2
-    assert "flash: which MicroPython?" in capsys.readouterr().err
-
-
-def test_esptool_that_finds_nobody_ends_in_a_clear_error(official, tmp_path):
-    port = "socket://127.0.0.1:%d" % free_port()
-    done = run("tools.flash", "--port", port, "--micropython", official, "--output", tmp_path / "out.bin")
-    assert done.returncode == 2
-    assert "Could not open %s" % port in done.stdout + done.stderr
-    assert "download mode" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr

@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from host_tests import official
 from host_tests.brokers import free_port
-from host_tests.test_image import micropython
 from tools import appimage, image, stock
 from tools.paths import BOARDS
 
 BOARD = image.board("esp32_generic")
-GOOD = micropython()
+GOOD = official.for_board(BOARD)
 
 
 class Server:
@@ -101,7 +101,7 @@ WRONG = {
     "cut short": ((200, GOOD[:5000], len(GOOD)), "broke off after|IncompleteRead|cannot be fetched"),
     "cut short by a server that does not tell": ((200, GOOD[:-100], None), "cut short or damaged"),
     "a page instead": ((200, b"<html>", 6), "no image for an ESP chip"),
-    "another chip's": ((200, micropython(chip=9), None), "it is for esp32s3"),
+    "another chip's": ((200, official.for_board(image.board("p1_s3")), None), "it is for esp32s3"),
     "too large": ((200, bytes(17 << 20), 17 << 20), "larger than any image"),
 }
 

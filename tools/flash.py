@@ -10,7 +10,6 @@ import argparse
 import sys
 
 from tools import esp, image, label, watch
-from tools.esp import list_ports, mac, ports, run  # noqa: F401
 
 
 def command(chip, port, path, flags=()):
@@ -20,7 +19,7 @@ def command(chip, port, path, flags=()):
 
 def _told(password, said, port):
     """The label, and what to do next."""
-    address = mac(said)
+    address = esp.mac(said)
     if address:
         label.label(address, password)
     else:
@@ -52,14 +51,14 @@ def main(argv=None):
                         help="watch the first boot for so long at most, 0 for not at all; %(default)s")
     options = parser.parse_args(argv)
     if not options.port:
-        print("flash: which port? make flash PORT=…; %s" % ports(), file=sys.stderr)
+        print("flash: which port? make flash PORT=…; %s" % esp.ports(), file=sys.stderr)
         return 2
     try:
         path, board, settings, password = image.build(options)
     except image.ImageError as error:
         print("flash: %s" % error, file=sys.stderr)
         return 2
-    status, said = run(command(board.CHIP, options.port, path, flags))
+    status, said = esp.run(command(board.CHIP, options.port, path, flags))
     if status:
         for line in esp.advice(options.port, said):
             print("flash: " + line, file=sys.stderr)

@@ -31,9 +31,14 @@ def pinned(board):
     """{"version", "date", "sha256"} of the board's image; ImageError."""
     known = json.loads(PINS.read_text())
     if board.IMAGE not in known:
-        raise ImageError("boards/images.json has no version of %s: download it from micropython.org/download, then "
-                         "name it with MICROPYTHON=path/to/it.bin" % board.IMAGE)
+        raise ImageError("boards/images.json has no version of %s: %s" % (board.IMAGE, _by_hand(board)))
     return known[board.IMAGE]
+
+
+def _by_hand(board):
+    return ("download the newest .bin of %s from micropython.org/download/%s%s, then name it with BOARD=%s "
+            "MICROPYTHON=path/to/it.bin" % (board.IMAGE, board.IMAGE.partition("-")[0], " (variant \"Support for OTA\")"
+                                            if board.IMAGE.endswith("-OTA") else "", board.NAME))
 
 
 def file_name(board):
@@ -58,15 +63,15 @@ def _why(error):
     return "%s" % (reason or type(error).__name__)
 
 
-def _download(address):
+def _download(address, board):
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
             length = answer.headers.get("Content-Length")
             data = answer.read(_MOST + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ImageError(
-            "the official MicroPython image cannot be fetched (%s): %s. Is this machine online? Otherwise download it "
-            "elsewhere and name it with MICROPYTHON=path/to/it.bin" % (_why(error), address))
+            "the official MicroPython image cannot be fetched (%s): %s. Is this machine online? Otherwise %s" % (
+                _why(error), address, _by_hand(board)))
     if len(data) > _MOST:
         raise ImageError("%s is larger than any image: %d bytes and more" % (address, _MOST))
     if length and int(length) != len(data):
@@ -96,7 +101,7 @@ def fetch(board, check, tell=lambda line: None):
             tell("MicroPython   what was kept of %s is not right; fetched anew" % kept.name)
     address = url(board)
     tell("MicroPython   fetching %s" % address)
-    data = _download(address)
+    data = _download(address, board)
     _check(data, board, check, address)
     kept.parent.mkdir(parents=True, exist_ok=True)
     new = kept.with_name("%s.%d.new" % (kept.name, os.getpid()))
