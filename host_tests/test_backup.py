@@ -136,7 +136,7 @@ def damaged(change):
     (damaged(lambda secrets: None), "", "passphrase", "needed"),
     (damaged(lambda secrets: None), PASSPHRASE + "x", "passphrase", "wrong"),
     (damaged(lambda secrets: None), 5, "passphrase", "text"),
-    (damaged(lambda secrets: secrets.update(data="00" + secrets["data"][2:])), PASSPHRASE, "passphrase", "damaged"),
+    (damaged(lambda secrets: secrets.update(data=secrets["data"][2:] + "00")), PASSPHRASE, "passphrase", "damaged"),
     (damaged(lambda secrets: secrets.update(tag=secrets["tag"][:-2])), PASSPHRASE, "backup", "damaged"),
     (damaged(lambda secrets: secrets.update(tag="")), PASSPHRASE, "backup", "damaged"),
     (damaged(lambda secrets: secrets.update(nonce="00")), PASSPHRASE, "backup", "damaged"),

@@ -56,6 +56,13 @@ def prepare(state, settings=None, mqtt=None, http=None):
         raise DongleError("settings: %s" % error)
     except ValueError:
         raise DongleError("%s is no JSON" % source)
+    other = isinstance(document, dict) and document.get("schema", 1) != schema.SCHEMA
+    told = []
+    document = schema.adopt(document, told, None if settings else str(kept))
+    if told:  # of a newer version: that is no reason to lose it
+        raise DongleError("%s: %s" % (source, told[0]))
+    if other and not settings:
+        schema.keep(schema.current(str(kept)), str(kept))
     if mqtt:
         host, _, port = mqtt.rpartition(":")
         if not host or not port.isdecimal():

@@ -14,13 +14,13 @@ from tools.slot import flat
 
 cpython.install()
 
+from wattport.settings import SCHEMA  # noqa: E402
 from wattport.update import slots  # noqa: E402
 from wattport.version import VERSION  # noqa: E402
 
 SLOT = slots.folder("a")
 KEY = "key"
 RECORD = slots.RECORD
-SETTINGS_SCHEMA = 1
 # the lowest and the highest MicroPython that the program is for
 MICROPYTHON = ("1.25", "1.29")
 _START = ("boot.py", "main.py", "slot.py", "wattport/update/slots.py")
@@ -65,7 +65,7 @@ def program(architecture, changed=None):
 def manifest(files, architecture, **other):
     """The manifest of a program, without what only a bundle has: its payload and its key. other: what is different."""
     return {"name": "wattport", "kind": "application", "version": VERSION, "chip": architecture,
-            "micropython": list(MICROPYTHON), "settings": SETTINGS_SCHEMA,
+            "micropython": list(MICROPYTHON), "settings": SCHEMA,
             "files": [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in files.items()], **other}
 
 

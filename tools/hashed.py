@@ -5,6 +5,12 @@ in the clear does not get into a flash image."""
 import hashlib
 import secrets
 
+from tools import cpython
+
+cpython.install()
+
+from wattport import settings as schema  # noqa: E402
+
 ITERATIONS = 5000  # about a second of the chip for each log-in
 
 
@@ -16,7 +22,9 @@ def password(text):
 
 
 def settings(document):
-    """A checked settings document with the password hashed, if there is one in the clear."""
+    """A checked settings document as it is kept: the password hashed, and with the number of its form."""
+    if schema.SCHEMA > 1:
+        document["schema"] = schema.SCHEMA
     text = document.get("web", {}).get("password")
     if not text or text.startswith("pbkdf2:"):
         return document

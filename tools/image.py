@@ -60,6 +60,10 @@ def load_settings(path):
         raise ImageError("settings: %s: %s" % (path, error.strerror))
     except ValueError as error:
         raise ImageError("settings: %s is no JSON: %s" % (path, error))
+    told = []
+    document = schema.adopt(document, told)
+    if told:
+        raise ImageError("settings: %s: %s" % (path, told[0]))
     try:
         schema.check(document)
     except schema.SettingsError as error:

@@ -3,8 +3,9 @@
 
 `check`, `merge`, `load` and `save` refuse an unknown key or an impossible value with SettingsError, whose text begins
 with the key; what is possible stands in `rules`, which is loaded for that and forgotten. A file holds what differs from
-the defaults; it is written new, then renamed, so a power cut leaves the old one or the new one. Imported when settings
-are needed, then forgotten: they are not kept in RAM.
+the defaults; it is written new, then renamed, so a power cut leaves the old one or the new one. What another version
+has written, in another form, is read by `migrate`. Imported when settings are needed, then forgotten: they are not kept
+in RAM.
 """
 
 import json
@@ -12,6 +13,7 @@ import json
 from wattport.modules import fetch
 
 PATH = "settings.json"
+SCHEMA = 1  # the form of the document; another one takes a step in `migrate`. A new setting alone is no other form
 SECRETS = ("wifi.password wifi.password2 meter.key meter.auth_key meter.glow_password mqtt.password web.password "
            "web.token")
 
@@ -132,8 +134,8 @@ def merge(whole, part):
     return whole
 
 
-def read(path=PATH):
-    """The file's document as it is, unchecked; {} when there is none, None when it is no JSON."""
+def _written(path):
+    """The file's document as it is; {} when there is none, None when it is no JSON."""
     try:
         with open(path) as file:
             return json.load(file)
@@ -141,6 +143,20 @@ def read(path=PATH):
         return {}
     except (ValueError, MemoryError, RuntimeError):  # too large, or nested too deep, is none of ours either
         return None
+
+
+def adopt(document, told=None, path=None):
+    """A document of any form in ours, unchecked. told: a list for what there is to be said about that; path: the file
+    that it is from, if it is from the dongle itself."""
+    number = document.pop("schema", 1) if isinstance(document, dict) else SCHEMA
+    if number != SCHEMA:
+        return fetch("wattport.migrate", "read")(document, number, SCHEMA, path, told)
+    return document
+
+
+def read(path=PATH, told=None):
+    """The file's document in our form, unchecked; {} when there is none, None when it is no JSON."""
+    return adopt(_written(path), told, path)
 
 
 def current(path=PATH):
@@ -156,7 +172,7 @@ def current(path=PATH):
 
 def load(path=PATH, wrong=None):
     """Settings from a file; the defaults when there is none. `wrong` as with `check`."""
-    document = read(path)
+    document = read(path, wrong)
     if document is None:
         if wrong is None:
             raise SettingsError("%s is no JSON" % path)
@@ -166,8 +182,9 @@ def load(path=PATH, wrong=None):
 
 
 def different(whole):
-    """What of the whole settings differs from the defaults."""
-    found = {}
+    """What of the whole settings differs from the defaults, and the number of our form but for the first, which has
+    none."""
+    found = {"schema": SCHEMA} if SCHEMA > 1 else {}
     for group, rows in groups():
         values = {key: whole[group][key] for key, default, rule in rows if whole[group][key] != default}
         if values:
@@ -179,10 +196,16 @@ def keep(whole, path=PATH):
     """Write settings that `check` or `merge` gave; the old file stays until the new one is whole. One with something in
     it that is not ours is kept beside as .wrong: somebody wrote it. Raises OSError."""
     replace = fetch("wattport.files", "replace")
-    if not _is_ours(read(path)):
+    found = _written(path)
+    number = found.get("schema", 1) if isinstance(found, dict) else SCHEMA
+    if not _is_ours(adopt(found, None, path)):
         with open(path, "rb") as file:
             replace(path + ".wrong", file.read())
-    replace(path, json.dumps(different(whole)))
+    found = None
+    if SCHEMA > 1 or number != SCHEMA:
+        fetch("wattport.migrate", "save")(different(whole), number, SCHEMA, path)
+    else:
+        replace(path, json.dumps(different(whole)))
 
 
 def _is_ours(document):

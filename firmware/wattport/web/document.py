@@ -60,8 +60,8 @@ def parse(body):
     """The dict in bytes, or ValueError."""
     text = _text(body)
     if "\\u" in text:
-        text = _joined(text)
-    document = json.loads(text)
-    if not isinstance(document, dict) or not text.rstrip().endswith("}"):
+        body = _joined(text)
+    del text  # the chip reads the bytes as well: one long piece of the heap less
+    if body.lstrip()[:1] not in ("{", b"{") or body.rstrip()[-1:] not in ("}", b"}"):
         raise ValueError
-    return document
+    return json.loads(body)

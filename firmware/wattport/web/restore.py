@@ -14,6 +14,7 @@ from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
 
 _MOST = const(200000)  # iterations: whoever asks for more only wants to keep the dongle busy
+_NEWER = "The backup is of a newer Wattport: update this one first."
 _DAMAGED = "The backup is damaged: its secrets cannot be read."
 
 
@@ -63,6 +64,11 @@ async def _keep(document, secrets):
     """Check all of it, then save. secrets: those of the backup; None: the dongle's own stay."""
     from wattport import settings
     forget("wattport.settings")
+    _put(document, secrets or {})
+    told = []
+    document = settings.adopt(document, told)
+    if told:
+        raise _refused(_NEWER, "backup")
     if secrets is None:
         own = settings.current()
         secrets = {}
@@ -71,7 +77,7 @@ async def _keep(document, secrets):
             if own[group][key]:
                 secrets.setdefault(group, {})[key] = own[group][key]
         del own
-    _put(document, secrets)
+        _put(document, secrets)
     await asyncio.sleep(0)
     wrong = []
     whole = settings.check(document, wrong)
@@ -91,7 +97,7 @@ async def post(web, request):
     if not isinstance(backup, dict) or "wattport" not in backup or not isinstance(backup.get("settings"), dict):
         raise _refused("This is no backup of a Wattport.", "backup")
     if backup["wattport"] != 1:
-        raise _refused("The backup is of a newer Wattport: update this one first.", "backup")
+        raise _refused(_NEWER, "backup")
     if not isinstance(passphrase, str):
         raise _refused("The passphrase is a text.", "passphrase")
     secrets = None
