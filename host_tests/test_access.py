@@ -82,6 +82,15 @@ def test_a_long_press_opens_the_access_point_which_shuts_when_nobody_comes(tmp_p
         assert (firmware.state / "rtc.bin").read_bytes() == b""
 
 
+def test_the_password_is_on_the_console_at_each_start_of_the_access_point(tmp_path, air):
+    air.set()
+    for _ in range(2):  # who flashed a release from a browser may open the console late
+        with dongle_in(tmp_path, air, {}, {"WATTPORT_DNS_PORT": "0"}) as firmware:
+            opened = eventually(lambda: access_point(firmware), "the access point")
+            eventually(lambda: firmware.logged("set-up: join"), "the line about it")
+            assert "the Wi-Fi of the set-up has the password " + opened["password"] in firmware.log
+
+
 @pytest.mark.parametrize("useless", ["", "short", "x" * 64])
 def test_a_password_that_no_access_point_takes_is_replaced(tmp_path, air, useless):
     air.set()

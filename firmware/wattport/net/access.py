@@ -2,7 +2,8 @@
 """The access point of the set-up: loaded when it is opened, then forgotten.
 
 Every device has a password of its own for it, in the file ap.txt, made where the flash was written (tools.label); a
-device without one makes it at its first start and says it on the console, where only who has it in hand can read.
+device without one, as the image of a release is, makes it at its first start. The console tells it whenever the access
+point opens: only who has the device in hand reads there, and that one could read the flash too.
 """
 
 import os
@@ -45,7 +46,6 @@ def password():
     except OSError:  # a flash that is full: a new one at each start, better than none
         pass
     forget("wattport.files")
-    print("the Wi-Fi of the set-up has the password %s" % made)  # never in the log, which others may get to see
     return made
 
 
@@ -65,6 +65,7 @@ def open_network(device_id, channel=_CHANNEL):
     """Open the access point: (its name, password, address, mask)."""
     point = network.WLAN(network.AP_IF)
     ssid, secret = name(device_id), password()
+    print("the Wi-Fi of the set-up has the password %s" % secret)  # never in the log, which others may get to see
     # by texts: a keyword that a parameter of ours is called like would get a shorter name with it
     wanted = dict(zip("ssid password security channel max_clients".split(), (ssid, secret, _WPA2, channel, _CLIENTS)))
     for _ in range(2):
