@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BOARD ?= esp32_generic
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench fuzz image flash monitor backup restore erase lint clean
+.PHONY: help setup run test bench fuzz image flash monitor backup restore erase release lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -53,8 +53,17 @@ flash: setup ## makes that image, writes it and watches its first start: PORT=de
 monitor: setup ## what the board at PORT= says, with the time; Ctrl-C ends it
 	$(PY) -m tools.monitor $(if $(PORT),--port $(PORT))
 
-backup restore erase: setup ## the whole flash of the board at PORT=: into a file; from FILE=; emptied
-	$(PY) -m tools.chip $@ $(if $(PORT),--port $(PORT)) $(if $(FILE),$(FILE)) -- $(ESPTOOL_FLAGS)
+backup: setup ## the whole flash of the board at PORT= into dist/backup-MAC-DATE.bin
+	$(PY) -m tools.chip backup $(if $(PORT),--port $(PORT)) -- $(ESPTOOL_FLAGS)
+
+restore: setup ## such a file back into the board: PORT=, FILE=
+	$(PY) -m tools.chip restore $(if $(PORT),--port $(PORT)) $(FILE) -- $(ESPTOOL_FLAGS)
+
+erase: setup ## empties the whole flash of the board at PORT=
+	$(PY) -m tools.chip erase $(if $(PORT),--port $(PORT)) -- $(ESPTOOL_FLAGS)
+
+release: setup ## images, bundles, web flasher, papers: IMAGES=folder of official images, KEY=private key, SKIP_MISSING=1, VERSION=
+	$(PY) -m tools.release $(if $(IMAGES),--images $(IMAGES)) $(if $(KEY),--key $(KEY)) $(if $(SKIP_MISSING),--skip-missing) $(if $(VERSION),--version $(VERSION))
 
 lint: setup ## ruff, and the viper idioms that miscompile or differ between chips
 	$(VENV)/bin/ruff check .

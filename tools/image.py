@@ -71,9 +71,9 @@ def load_settings(path):
     return hashed.settings(document)
 
 
-def contents(board, settings=None, password=None, key=None):
+def contents(board, settings=None, password=None, key=None, program=None):
     """{path on the device: bytes} of everything that the file system starts with. key: the public key that updates are
-    to be signed with, as tools.signing gives it, or None."""
+    to be signed with, as tools.signing gives it, or None. program: what flashed.program gives, where it is known."""
     files = flashed.start(board.FILE.read_bytes())
     if settings is not None:
         files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
@@ -82,7 +82,8 @@ def contents(board, settings=None, password=None, key=None):
     if key is not None:
         files[flashed.KEY] = key
     try:
-        files.update(flashed.first_slot(flashed.program(board.ARCHITECTURE), board.ARCHITECTURE))
+        program = program or flashed.program(board.ARCHITECTURE)
+        files.update(flashed.first_slot(program, board.ARCHITECTURE))
     except flashed.CompileError as error:
         raise ImageError(str(error))
     return files
@@ -112,9 +113,9 @@ def file_system(files, size):
 # ---- both
 
 
-def make(board, micropython, settings=None, tell=lambda line: None, password=None, key=None):
+def make(board, micropython, settings=None, tell=lambda line: None, password=None, key=None, program=None):
     """The bytes of the whole flash. `settings`: a document or None; `tell` gets lines about sizes; `password`: of the
-    Wi-Fi that the set-up opens, None for one that the device makes itself; `key`: see contents."""
+    Wi-Fi that the set-up opens, None for one that the device makes itself; `key`, `program`: see contents."""
     try:
         data = Path(micropython).read_bytes()
     except OSError as error:
@@ -124,7 +125,7 @@ def make(board, micropython, settings=None, tell=lambda line: None, password=Non
         version, rows = check_micropython(data, board), partitions.plan(data, board)
     except ImageError as error:
         raise ImageError("MicroPython image %s: %s" % (micropython, error))
-    files = contents(board, settings, password, key)
+    files = contents(board, settings, password, key, program)
     volume, free = file_system(files, board.FILES_SIZE)
     slot = [len(text) for name, text in files.items() if name.startswith(flashed.SLOT + "/")]
     for text in odd:

