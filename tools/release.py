@@ -4,9 +4,9 @@ notes, and checksums of all that, signed too; in dist/release-VERSION.
 
     python -m tools.release [--images FOLDER] [--key keys/update.pem] [--skip-missing]
 
-The same sources, images and key give the same bytes, wherever and whenever: nothing in them says where or when. Python's
-zlib packs them, and another one may pack differently; the list of parts names it. docs/flashing.md says how a release is
-checked.
+The same sources, images and key give the same bytes, wherever and whenever: nothing in them says where or when.
+Python's zlib packs them, and another one may pack differently; the list of parts names it. docs/flashing.md says how a
+release is checked.
 """
 
 import argparse
