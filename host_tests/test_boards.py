@@ -22,13 +22,7 @@ NAMES = boards.names()
 VERSIONS = ("1.25.0", "1.29.0")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def compiled_once():
-    """The program is the same in every image for chips of one kind."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(flashed, "program", functools.cache(flashed.program))
-    yield
-    patch.undo()
+program = functools.cache(flashed.program)  # the same in every image for chips of one kind
 
 
 @functools.cache
@@ -40,7 +34,7 @@ def made(name, version):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(source)
     try:
-        return source, image.make(board, path, tell=told.append), told
+        return source, image.make(board, path, tell=told.append, program=program(board.ARCHITECTURE)), told
     finally:
         path.unlink()
 
@@ -194,7 +188,7 @@ def test_the_program_is_machine_code_of_the_boards_chip(name):
     board = boards.board(name)
     files = files_of(made(name, "1.29.0")[1], board)
     packed = files["slot_a/program"]
-    assert packed == flashed.program(board.ARCHITECTURE)[container.NAME]
+    assert packed == program(board.ARCHITECTURE)[container.NAME]
     native = 0
     for at in range(2, 2 + int.from_bytes(packed[:2], "little") * 10, 10):
         begin, size = (int.from_bytes(packed[at + skip:at + skip + 3], "little") for skip in (4, 7))

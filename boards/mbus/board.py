@@ -20,8 +20,8 @@ SUPPLY = 34
 SUPPLY_DIVIDER = 2000  # thousandths: what the supply has for what the pin has
 SUPPLY_LOW_MV = 3900  # below: no Wi-Fi, until it has charged to START again
 SUPPLY_OK_MV = 4200  # below: no bursts, that is discovery and TLS
-SUPPLY_START_MV = 4700
-SUPPLY_AP_MV = 4850  # only from here on the set-up's own Wi-Fi is opened
+SUPPLY_START_MV = 4600
+SUPPLY_AP_MV = 4750  # only from here on the set-up's own Wi-Fi is opened
 
 # the flash: what runs there, and where the file system lies (partitions of the OTA variant: 0x310000, 960 KiB)
 CHIP = "esp32"

@@ -21,8 +21,8 @@ SUPPLY = 10
 SUPPLY_DIVIDER = 2500
 SUPPLY_LOW_MV = 3050
 SUPPLY_OK_MV = 3150
-SUPPLY_START_MV = 3240
-SUPPLY_AP_MV = 3260
+SUPPLY_START_MV = 3210
+SUPPLY_AP_MV = 3230
 
 # the flash: the official image has one partition for MicroPython, and two would leave no room for files
 CHIP = "esp32s2"

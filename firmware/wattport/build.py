@@ -34,6 +34,12 @@ def parts(app, document, log, asked):
     if document["mqtt"]["host"] and not app.portal:
         from wattport.publish.publisher import Publisher
         app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
+    app.supply = None
+    if getattr(board, "SUPPLY", None) is not None:
+        from wattport.supply import Supply
+        app.supply = app.wifi.supply = Supply(board, log)
+        if app.publisher:
+            app.publisher.supply = app.supply
     app.secure = document["mqtt"]["tls"]
     app.on_frame = app.publisher.raw if app.publisher and document["mqtt"]["raw"] else None
     app.meter, app.line, app.place = fetch("wattport.port", "build")(
@@ -45,6 +51,7 @@ def parts(app, document, log, asked):
     app.servers = times["server"]
     app.health = Health(log, app.meter, app.line, app.publisher.status if app.publisher else {}, app.wifi,
                         app.supervisor.status, machine.reset_cause(), app.wall)
+    app.health.supply = app.supply
     app.guard = None
     # the portal needs the heap for other things, and nothing that it reads is kept
     if app.settings["limit_w"] and not app.portal:

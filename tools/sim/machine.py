@@ -3,6 +3,7 @@
 
 WATTPORT_UART names what stands in for the wire: tcp:HOST:PORT (a meter that listens), serial:DEVICE (a real P1 or M-Bus
 cable), file:PATH (bytes to be played once). To a pin that interrupts, each byte of it is an edge.
+WATTPORT_SUPPLY gives the board a weak supply that it can see: capacitor.py.
 WATTPORT_LINE, "2400 8E1 inverted" say, puts a line of such settings between that and the UART, which then hears what
 hardware with its own settings would hear, when it would.
 """
@@ -203,3 +204,7 @@ class UART:
 
     def readinto(self, buf):
         return (self.line or self._source).readinto(buf)
+
+
+if os.getenv("WATTPORT_SUPPLY"):
+    from capacitor import ADC  # noqa: F401  here, as its names would cost the heap of every other run

@@ -150,6 +150,15 @@ async def join(station, ssid, password, address, most_ms=_TRY_MS):
         return _TIMEOUT
 
 
+async def _fed(wifi):
+    """Wait until the supply can feed the radio, with the radio off."""
+    wifi.state = "power"
+    wifi.station.active(False)
+    while not wifi.supply.good:
+        await asyncio.sleep_ms(_LOOK_MS)
+    wifi.state = "trying"
+
+
 async def seek(wifi, place):
     """Until there is a connection, for ever; gives the place of the network that answered, 0 or 1. The one at `place`,
     the last good one, is tried first. `wifi`: a Wifi."""
@@ -158,8 +167,14 @@ async def seek(wifi, place):
     address = fixed(settings)
     pause_ms = _FIRST_PAUSE_MS
     attempts = 0
-    _start(station)
+    started = False
     while True:
+        if wifi.supply and not wifi.supply.good:
+            await _fed(wifi)
+            started = False
+        if not started:
+            _start(station)
+            started = True
         while wifi.trial.get("state") == "trying":
             await asyncio.sleep_ms(_LOOK_MS)
         ssid, password = networks[place]

@@ -15,14 +15,15 @@ _LOOKS = const(120)  # a lease that was renewed may bring another name server, a
 
 
 class Wifi:
-    """`settings`: the `wifi` group. `state`: "" where `run` is not in charge, "connected", "trying", or a reason of
-    `join`. `trial`: see `start_trial`; empty before the first."""
+    """`settings`: the `wifi` group. `state`: "" where `run` is not in charge, "connected", "trying", "power" while the
+    supply can't feed it, or a reason of `join`. `trial`: see `start_trial`; empty before the first."""
 
     def __init__(self, settings, log):
         self.settings = settings
         self.log = log
         self.state = ""
         self.trial = {}
+        self.supply = None
         network.hostname(settings["hostname"])
         self.station = network.WLAN(network.STA_IF)
 
@@ -75,5 +76,7 @@ class Wifi:
                 if looks % _LOOKS == 0:
                     stream.NAME_SERVERS[:] = [self.station.ifconfig()[3]]
                 looks += 1
+                if self.supply and not self.supply.good:
+                    self.station.active(False)
                 await asyncio.sleep_ms(_LOOK_MS)
             self.log.limited("wifi", "warning", "Wi-Fi is gone")

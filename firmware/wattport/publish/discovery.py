@@ -35,6 +35,7 @@ _HEALTH_ENDINGS = (
     ("heap_free", 1, "B", "data_size", "m", 0),
     ("_bytes", 1, "B", "data_size", "m", 0),
     ("_errors", 1, "", "", "t", None),
+    ("supply_mv", 1000, "V", "voltage", "m", 2),
 )
 # type and quantity of a child meter, the same columns
 _CHILDREN = {
@@ -58,6 +59,7 @@ _NAMES = {
     "telegram_age_s": "Last telegram's age",
     "crc_errors": "CRC errors",
     "rssi": "Wi-Fi signal",
+    "supply_mv": "Supply voltage",
     "rssi_dbm": "Wi-Fi signal",
 }
 _UNITS = ("_s", "_mv", "_ma", "_mhz", "_milli", "_w", "_wh", "_var", "_varh", "_va", "_vah", "_time", "_bytes",

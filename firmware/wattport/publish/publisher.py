@@ -49,6 +49,7 @@ class Publisher:
         self._client_id = settings["client_id"] or "wattport-" + device_id
         self._prefix = payload.safe_topic(settings["discovery_prefix"], "homeassistant")
         self._log = log
+        self.supply = None  # where the board has a weak one: what may be sent just now
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
         self._wake = asyncio.Event()
         self._out = bytearray(mqtt.OUT_SIZE)
@@ -101,6 +102,8 @@ class Publisher:
         while True:
             self._settled = False
             try:
+                if self.supply and self._settings["tls"]:
+                    await self.supply.settle()
                 await self._session()
             except Exception as error:
                 text = str(error) or repr(error)
@@ -251,10 +254,12 @@ class Publisher:
         if self._probe_at is not None and _passed(self._probe_at):
             self._probe_at = None
             self._rediscover(0)
-        if self._config_at is not None:
-            if not _passed(self._config_at):
-                return False
-            self._config_at = None
+        if not _passed(self._config_at):
+            return False
+        self._config_at = None
+        if self.supply and not self.supply.strong and (self._look or self._configs):
+            self._config_at = _after(_PACE_MS)
+            return False
         if self._configs is None and self._look:
             self._look = False
             self._configs = self._new_configs()

@@ -53,6 +53,8 @@ def _lines(reading, health):
     yield from _plain(health, "")
     yield from _plain(health["mqtt"], "mqtt_")
     yield from _plain(health.get("web", {}), "web_")
+    if "supply" in health:
+        yield '%swattport_supply{state="%s"} 1\n' % (_type("supply"), health["supply"])
     yield _type("errors")
     for kind, count in health["errors"].items():
         yield 'wattport_errors{kind="%s"} %d\n' % (kind, count)
