@@ -45,7 +45,7 @@ fuzz: setup ## broken telegrams of every family; COUNT=1000000 SEED=1
 	$(PY) -m tools.fuzz $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 image: setup ## a whole flash image: BOARD=, MICROPYTHON=official image (fetched without), SETTINGS=file, AP=password of its own Wi-Fi, KEY=public key for updates
-	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') $(if $(KEY),--key $(KEY))
+	$(PY) -m tools.image --board $(BOARD) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') $(if $(KEY),--key $(KEY)) $(if $(FROZEN),--frozen)
 
 flash: setup ## makes that image, writes it and watches its first start: PORT=device or pyserial URL, WATCH=seconds, ESPTOOL_FLAGS=, and those of `make image`
 	$(PY) -m tools.flash --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(MICROPYTHON),--micropython $(MICROPYTHON)) $(if $(SETTINGS),--settings $(SETTINGS)) $(if $(AP),--ap '$(AP)') $(if $(KEY),--key $(KEY)) $(if $(WATCH),--watch $(WATCH)) -- $(ESPTOOL_FLAGS)

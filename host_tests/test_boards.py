@@ -3,8 +3,14 @@
 tools of others read."""
 
 import functools
+import gzip
 import hashlib
+import json
+import os
 import re
+import subprocess
+import urllib.request
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,10 +19,10 @@ from esptool.bin_image import LoadFirmwareImage
 from littlefs import LittleFS
 
 from host_tests import official
-from host_tests.brokers import free_port
-from tools import appimage, boards, container, flashed, image, partitions, stock
+from host_tests.brokers import free_port, wait_for_port
+from tools import appimage, boards, container, dongle, flashed, frozen, image, partitions, stock
 from tools.machine_code import mpy
-from tools.paths import BOARDS, ROOT
+from tools.paths import BOARDS, FIRMWARE, ROOT
 
 NAMES = boards.names()
 VERSIONS = ("1.25.0", "1.29.0")
@@ -239,3 +245,83 @@ def test_a_table_that_was_written_is_read_again():
     rows = list(boards.board("p1_s3").PARTITIONS)
     assert partitions.read(partitions.binary(rows), 0) == rows
     assert partitions.updatable(rows) and not partitions.updatable(official.FACTORY)
+
+
+# ---- the application frozen into an image of one's own
+
+
+class Manifest:
+    """As much of MicroPython's tools/manifestfile.py as ours use: `frozen` is {path of the module: source}."""
+
+    def __init__(self, path):
+        self.frozen, self.included = {}, []
+        self._run(path)
+
+    def _run(self, path):
+        before = os.getcwd()
+        os.chdir(path.parent)
+        try:
+            exec(path.read_text(), {"include": self._include, "package": self._package, "module": self._module})
+        finally:
+            os.chdir(before)
+
+    def _include(self, path):
+        if path.startswith("$("):
+            self.included.append(path)
+        else:
+            self._run(Path(path).resolve())
+
+    def _package(self, name, base_path=".", opt=None):
+        for path in sorted(Path(base_path, name).rglob("*.py")):
+            self.frozen[path.relative_to(base_path).as_posix()] = path.read_text()
+
+    def _module(self, name, base_path=".", opt=None):
+        self.frozen[name] = Path(base_path, name).read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_manifest_of_each_board_freezes_the_application_and_the_board(name):
+    manifest = Manifest(BOARDS / name / "manifest.py")
+    assert manifest.included == ["$(PORT_DIR)/boards/manifest.py"]
+    assert manifest.frozen["board.py"] == (BOARDS / name / "board.py").read_text()
+    modules = {path.relative_to(FIRMWARE).as_posix() for path in (FIRMWARE / "wattport").rglob("*.py")}
+    assert set(manifest.frozen) == modules | {"boot.py", "board.py", "microdot.py"}
+
+
+def test_what_is_frozen_and_what_lies_beside_it_run_together(tmp_path):
+    manifest = Manifest(BOARDS / "esp32_generic" / "manifest.py")
+    files = {**{name: data for name, data in manifest.frozen.items() if name != "board.py"}, **frozen.files()}
+    assert not set(manifest.frozen) & set(frozen.files())
+    state = tmp_path / "state"
+    for name, data in files.items():
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    port = free_port()
+    settings = {"web": {"port": port}, "time": {"server": ""}}
+    (state / "settings.json").write_text(json.dumps(settings))
+    words, environment = dongle.command("file:/dev/null", state, "a1b2c3d4e5f6", "micropython", heap="4m")
+    (state / "a").unlink()  # no slot
+    environment["MICROPYPATH"] = "s:.frozen:"
+    start = ("import sys; exec(open('boot.py').read()); sys.path[:0] = ['s']; sys.modules.pop('machine'); "
+             "exec(open('main.py').read())")  # what stands in for the chip comes before what is built in
+    process = subprocess.Popen([*words[:-1], "-c", start], cwd=state, env=environment, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_for_port(port)
+        with urllib.request.urlopen("http://127.0.0.1:%d/" % port) as page:
+            assert b"<html" in gzip.decompress(page.read())
+    finally:
+        process.kill()
+        told = process.communicate()[0]
+    assert "Wattport" in told and "error" not in told
+
+
+def test_an_image_for_a_frozen_application_holds_no_other_one(tmp_path, capsys):
+    board = boards.board("p1_c3")
+    (tmp_path / "own.bin").write_bytes(official.for_board(board))
+    words = ["--board", "p1_c3", "--frozen", "--output", str(tmp_path / "out.bin")]
+    assert image.main([*words, "--micropython", str(tmp_path / "own.bin"), "--ap", "k3tu8mpd9xwa"]) == 0
+    assert "frozen into MicroPython" in capsys.readouterr().out
+    assert set(files_of((tmp_path / "out.bin").read_bytes(), board)) == {*frozen.files(), "ap.txt"}
+    assert image.main(words) == 2
+    assert "--frozen: name the MicroPython" in capsys.readouterr().err

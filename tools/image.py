@@ -15,7 +15,7 @@ from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError
 
-from tools import cpython, flashed, hashed, label, partitions, signing, stock
+from tools import cpython, flashed, frozen, hashed, label, partitions, signing, stock
 from tools.appimage import ImageError, check_chip, check_version, check_whole
 from tools.boards import board, check
 from tools.paths import DIST, ROOT
@@ -28,6 +28,7 @@ from wattport.version import VERSION  # noqa: E402
 ACCESS = "ap.txt"  # the password of the set-up's Wi-Fi, as firmware/wattport/net/access.py reads it
 
 KEY_FILE = ROOT / "keys" / "update.pub.pem"  # where `make keys` puts it
+FROZEN = object()
 # what MicroPython's VfsLfs2 mounts with (extmod/vfs_lfs.c, and ESP32's block size)
 BLOCK = 4096
 LITTLEFS = {"block_size": BLOCK, "read_size": 32, "prog_size": 32, "lookahead_size": 32, "name_max": 255}
@@ -73,14 +74,17 @@ def load_settings(path):
 
 def contents(board, settings=None, password=None, key=None, program=None):
     """{path on the device: bytes} of everything that the file system starts with. key: the public key that updates are
-    to be signed with, as tools.signing gives it, or None. program: what flashed.program gives, where it is known."""
-    files = flashed.start(board.FILE.read_bytes())
+    to be signed with, as tools.signing gives it, or None. program: what flashed.program gives, where it is known;
+    FROZEN where MicroPython has it."""
+    files = frozen.files() if program is FROZEN else flashed.start(board.FILE.read_bytes())
     if settings is not None:
         files[schema.PATH] = json.dumps(settings, ensure_ascii=False).encode()
     if password is not None:
         files[ACCESS] = password.encode()
     if key is not None:
         files[flashed.KEY] = key
+    if program is FROZEN:
+        return files
     try:
         program = program or flashed.program(board.ARCHITECTURE)
         files.update(flashed.first_slot(program, board.ARCHITECTURE))
@@ -132,7 +136,8 @@ def make(board, micropython, settings=None, tell=lambda line: None, password=Non
         tell("board         %s" % text)
     tell("MicroPython   %s, %d bytes at 0x%X%s" % (version, len(data), board.IMAGE_OFFSET, "" if board.OTA else
                                                    "; no update over the air for it, this flash has room for one"))
-    tell("application   %s, %d files, %d bytes" % (VERSION, len(slot), sum(slot)))
+    tell("application   %s, %s" % (VERSION, "frozen into MicroPython" if program is FROZEN else
+                                   "%d files, %d bytes" % (len(slot), sum(slot))))
     tell("settings      %s" % ("in the image, with their passwords" if settings is not None
                                else "none; the dongle opens a Wi-Fi of its own for the set-up"))
     tell("updates       %s" % ("taken when signed with the key %s" % signing.key_id(key) if key else
@@ -165,6 +170,7 @@ def add_arguments(parser):
     parser.add_argument("--settings", metavar="FILE", help="settings to start with, JSON")
     parser.add_argument("--ap", metavar="PASSWORD", help="of the set-up's own Wi-Fi; a new one is made without")
     parser.add_argument("--key", metavar="FILE", help="the public key for updates, PEM; keys/update.pub.pem if there")
+    parser.add_argument("--frozen", action="store_true", help="the application is in that MicroPython, by manifest.py")
     parser.add_argument("--output", metavar="FILE", type=Path, help="dist/wattport-BOARD-VERSION.bin")
 
 
@@ -176,13 +182,16 @@ def build(options, tell=print):
     password = options.ap or label.password()
     if label.problem(password):
         raise ImageError("--ap: %s" % label.problem(password))
+    if options.frozen and (options.key or not options.micropython):
+        raise ImageError("--frozen: name the MicroPython that has the application in it, and no key: it is updated as "
+                         "a whole")
     key = Path(options.key) if options.key else KEY_FILE
     try:
-        key = signing.public(key) if options.key or key.exists() else None
+        key = None if options.frozen else signing.public(key) if options.key or key.exists() else None
     except signing.KeyProblem as error:
         raise ImageError("--key: %s" % error)
     micropython = options.micropython or stock.fetch(target, check_micropython, tell)
-    data = make(target, micropython, settings, tell, password, key)
+    data = make(target, micropython, settings, tell, password, key, FROZEN if options.frozen else None)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:
         write(path, data, private=True)
