@@ -64,8 +64,9 @@ class _Restart(Exception):
 
 
 class SimulatedDongle:
-    def __init__(self, broker, name, pace, version="0.1.0", chip="xtensawin", board="esp32_generic", fault=""):
-        self._broker, self._pace, self.name, self.fault = broker, pace, name, fault
+    def __init__(self, broker, name, pace, version="0.1.0", chip="xtensawin", board="esp32_generic", fault="",
+                 tls=None):
+        self._broker, self._pace, self.name, self.fault, self._tls = broker, pace, name, fault, tls
         self.version, self.chip, self.board = version, chip, board
         self.slot, self.trial, self.meter = "a", False, "ok"
         self.commands = []  # addresses that it was told
@@ -131,7 +132,7 @@ class SimulatedDongle:
         self._connected = False
         self._ending = asyncio.get_running_loop().create_future()
         self._client = Client(*self._broker, "wattport-" + self.name, self._message, keepalive_s=self._pace.keepalive_s,
-                              will=(base + "/state", "offline"), most=512)
+                              tls=self._tls, will=(base + "/state", "offline"), most=512)
         await self._client.open()
         self.connects += 1
         self._connected = True
