@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from tools import signing
+from tools.bundle import make
 from tools.fleet import plan
 from tools.fleet.attempt import FAILURES
 from tools.fleet.bundles import Bundles, BundlesError, of_files
@@ -445,8 +447,9 @@ def test_matches_choose_by_what_is_known():
 
 
 def bundle(path, chip="xtensawin", version=NEW, kind="application"):
-    line = json.dumps({"name": "wattport", "kind": kind, "version": version, "chip": chip}).encode()
-    path.write_bytes(b"WATTPORT BUNDLE 1\nKEY a b\n" + line + b"\nc2ln\n" + bytes(5000))
+    line = json.dumps({"name": "wattport", "kind": kind, "version": version, "chip": chip,
+                       "files": [["program", 9, "0" * 64]], "payload": [9, "0" * 64]}).encode()
+    path.write_bytes(b"WATTPORT BUNDLE 1\nKEY YWE= YWE=\n" + line + b"\nc2ln\n" + bytes(5000))
     return path
 
 
@@ -459,7 +462,20 @@ def test_bundles_of_one_version_one_for_each_chip_and_no_mixture(tmp_path):
                  bundle(tmp_path / "python", "esp32", kind="micropython"), tmp_path / "missing"):
         with pytest.raises(BundlesError):
             of_files([one, path])
-    for text in (b"", b"WATTPORT BUNDLE 1\n", b"WATTPORT BUNDLE 1\n[]\n", b"{}", b"WATTPORT BUNDLE 1\n" + b"[" * 6000):
+    for text in (b"", b"WATTPORT BUNDLE 1\n", b"WATTPORT BUNDLE 1\n[]\n", b"{}", b"WATTPORT BUNDLE 1\n" + b"[" * 6000,
+                 b"WATTPORT BUNDLE 1\n{" + b"[" * 2000 + b"\nc2ln\n", b"WATTPORT BUNDLE 1\n{}\nc2ln\n"):
         (tmp_path / "bad").write_bytes(text)
-        with pytest.raises(BundlesError, match="no bundle of Wattport"):
+        with pytest.raises(BundlesError):
             of_files([tmp_path / "bad"])
+
+
+def test_a_signature_is_looked_at_before_any_dongle_does_when_the_key_is_given(tmp_path):
+    _, public = signing.make(tmp_path / "ours")
+    private, _ = signing.make(tmp_path / "theirs")
+    manifest = {"name": "wattport", "kind": "application", "version": NEW, "chip": "x64",
+                "files": [["program", 9000, "0" * 64]]}
+    whole = make(manifest, {"program": b"x" * 9000}, signing.private(private))
+    (tmp_path / "bundle.wpb").write_bytes(whole)
+    assert of_files([tmp_path / "bundle.wpb"], signing.public(private)).places["x64"]
+    with pytest.raises(BundlesError, match="does not know"):
+        of_files([tmp_path / "bundle.wpb"], signing.public(public))

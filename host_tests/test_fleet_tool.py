@@ -84,7 +84,8 @@ class Run:
 
 
 def bundle(path, chip="xtensawin", version="0.2.0"):
-    line = json.dumps({"name": "wattport", "kind": "application", "version": version, "chip": chip}).encode()
+    line = json.dumps({"name": "wattport", "kind": "application", "version": version, "chip": chip,
+                       "files": [["program", 9, "0" * 64]], "payload": [9, "0" * 64]}).encode()
     path.write_bytes(b"WATTPORT BUNDLE 1\n" + line + b"\nc2ln\n" + bytes(20000))
     return path
 
@@ -95,8 +96,8 @@ def test_a_stage_that_is_interrupted_goes_on_and_a_second_one_finds_nothing_to_d
     how = "--first", 2, "--batch", 3, "--wait", "90s"
     with House(tmp_path, 9) as house:
         house.dongles[4].chip = "rv32imc"
-        run = Run(tmp_path, "stage", *house.at, *what, *how, "--dry-run")
-        assert run.end() == 0 and run.told("9 to update") and len(run.told("0.1.0, ")) == 9, run.lines
+        dry = Run(tmp_path, "stage", *house.at, *what, *how, "--dry-run", "--state", state)
+        assert dry.end() == 0 and dry.told("9 to update") and len(dry.told("0.1.0, ")) == 9, dry.lines
         assert not sum(house.commands) and not state.exists()
 
         run = Run(tmp_path, "stage", *house.at, *what, *how, "--state", state)
@@ -104,9 +105,6 @@ def test_a_stage_that_is_interrupted_goes_on_and_a_second_one_finds_nothing_to_d
         assert run.interrupt() == 130, run.lines
         assert run.told("4 untouched") and run.told("to go on: --resume %s" % state), run.lines
         assert sum(house.commands) == 5
-
-        run = Run(tmp_path, "stage", *house.at, *what, "--state", state)
-        assert run.end() == 2 and run.told("go on with --resume"), run.lines
 
         run = Run(tmp_path, "stage", *house.at, "--resume", state, "--serve", "127.0.0.1:0")
         assert run.end() == 0, run.lines
@@ -116,9 +114,10 @@ def test_a_stage_that_is_interrupted_goes_on_and_a_second_one_finds_nothing_to_d
         assert max(house.commands) <= 2  # one may have lost its download with the server that was interrupted
 
         before = house.commands
-        assert Run(tmp_path, "stage", *house.at, "--resume", state, "--serve", "127.0.0.1:0").end() == 0
-        run = Run(tmp_path, "stage", *house.at, *what)
-        assert run.end() == 0 and run.told("9 left out, already"), run.lines
+        again = Run(tmp_path, "stage", *house.at, "--resume", state, "--serve", "127.0.0.1:0")
+        anew = Run(tmp_path, "stage", *house.at, *what)
+        assert again.end() == 0 and again.told("9 updated"), again.lines
+        assert anew.end() == 0 and anew.told("9 left out, already"), anew.lines
         assert house.commands == before
 
 
@@ -131,10 +130,12 @@ def test_a_stage_that_stops_at_its_limit_ends_with_1_and_can_be_tried_again(tmp_
         assert run.told("2 refused, 4 untouched") and run.told("stopped: "), run.lines
         assert len(run.told(": refused, signature")) == 2
         assert sum(house.commands) == 2
+        again = Run(tmp_path, "stage", *house.at, "--resume", state)
+        anew = Run(tmp_path, "stage", *house.at, *place, "--state", state)
+        assert again.end() == 1 and anew.end() == 2, again.lines + anew.lines
+        assert anew.told("go on with --resume") and sum(house.commands) == 2
         for dongle in house.dongles:
             dongle.fault = ""
-        run = Run(tmp_path, "stage", *house.at, "--resume", state)
-        assert run.end() == 1 and sum(house.commands) == 2, run.lines
         house.dongles[3].fault = "refuses"
         run = Run(tmp_path, "stage", *house.at, "--resume", state, "--retry", "--max-failures", 1)
         assert run.end() == 3 and run.told("5 updated, 1 refused"), run.lines

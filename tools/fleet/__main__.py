@@ -2,7 +2,7 @@
 """Find, watch and update many dongles.
 
     python -m tools.fleet list  --mqtt broker:1883
-    python -m tools.fleet stage --mqtt broker:1883 --url 'https://example.org/wattport-0.2.0-{chip}.bundle'
+    python -m tools.fleet stage --mqtt broker:1883 --url 'https://example.org/wattport-{chip}-0.2.0.wpb'
     python -m tools.fleet watch --mqtt broker:1883
 
 Exit codes of `stage`: 0 all updated, 1 stopped at the limit, 2 nothing was begun (usage, no broker, no bundle), 3
@@ -133,8 +133,8 @@ def _begin(wanted, finder, now):
     if not finder.dongles:
         raise Refusal("no dongle is there")
     chips = {dongle.get("chip") for dongle in finder.dongles.values() if dongle.get("chip")}
-    found = (bundles.of_files(wanted.bundle) if wanted.bundle
-             else bundles.of_url(wanted.url, chips, wanted.version, wanted.chip))
+    found = (bundles.of_files(wanted.bundle, wanted.key) if wanted.bundle
+             else bundles.of_url(wanted.url, chips, wanted.version, wanted.chip, wanted.key))
     order, skipped = plan.plan(finder.dongles.values(), found, wanted.match)
     stage = Stage(order, wanted.first or Share("5"), wanted.batch or Share("10%"), wanted.max_failures or Share("5%"),
                   _WAIT_S if wanted.wait is None else wanted.wait)

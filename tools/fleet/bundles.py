@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Which bundle a dongle gets: one for each chip family, all of one version."""
 
-import json
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from wattport.update import bundle as device
+from wattport.update import rsa
+
 HEAD = 6144  # bytes in which the manifest of any bundle stands
-_MAGIC = b"WATTPORT BUNDLE 1"
 _TIMEOUT_S = 15
 
 
@@ -15,20 +16,19 @@ class BundlesError(Exception):
     """Why nothing can be begun; the text is for the person who tried."""
 
 
-def manifest(data, name):
-    """The manifest in the beginning of a bundle, not verified: each dongle does that itself."""
-    lines = data[:HEAD].split(b"\n")
-    lines = [line for line in lines[1:] if not line.startswith(b"KEY ")] if lines[0] == _MAGIC else []
+def manifest(data, name, key=None):
+    """The manifest in the beginning of a bundle; key: the modulus that has to have signed it, looked at as a dongle
+    does. Without one nothing is verified: each dongle does that in any case."""
+    head = device.Head(rsa.verify if key else lambda *_: True, key)
     try:
-        found = json.loads(lines[0])
-        chip, version, kind = found["chip"], found["version"], found["kind"]
-    except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-        raise BundlesError("%s is no bundle of Wattport" % name)
-    if kind != "application":
-        raise BundlesError("%s is a bundle of kind %r: a fleet is staged to another application only" % (name, kind))
-    if not isinstance(chip, str) or not isinstance(version, str):
-        raise BundlesError("%s is no bundle of Wattport" % name)
-    return found
+        head.feed(data[:HEAD])
+    except (device.BundleError, RecursionError) as error:
+        raise BundlesError("%s: %s" % (name, error))
+    if not head.manifest:
+        raise BundlesError("%s ends inside of its head" % name)
+    if head.manifest["kind"] != "application":
+        raise BundlesError("%s holds MicroPython: a fleet is staged to another application only" % name)
+    return head.manifest
 
 
 class Bundles:
@@ -48,12 +48,12 @@ class Bundles:
         self.places[chip] = place
 
 
-def of_files(paths):
+def of_files(paths, key=None):
     bundles = Bundles()
     for path in paths:
         try:
             with open(path, "rb") as file:
-                found = manifest(file.read(HEAD), path)
+                found = manifest(file.read(HEAD), path, key)
         except OSError as error:
             raise BundlesError("%s: %s" % (path, error.strerror))
         bundles.add(str(Path(path).resolve()), found["chip"], found["version"])
@@ -70,7 +70,7 @@ def _head(url):
             url, getattr(error, "reason", error)))
 
 
-def of_url(url, chips, version=None, chip=None):
+def of_url(url, chips, version=None, chip=None, key=None):
     """chips: the families there are among the dongles, for an address with {chip} in it."""
     if not url.startswith(("http://", "https://")):
         raise BundlesError("--url takes an address, http:// or https://")
@@ -78,7 +78,7 @@ def of_url(url, chips, version=None, chip=None):
     if "{chip}" in url:
         for one in sorted(chips):
             place = url.replace("{chip}", one)
-            found = {"chip": one, "version": version} if version else manifest(_head(place), place)
+            found = {"chip": one, "version": version} if version else manifest(_head(place), place, key)
             if found["chip"] != one:
                 raise BundlesError("%s is for %s" % (place, found["chip"]))
             bundles.add(place, one, found["version"])
@@ -87,7 +87,7 @@ def of_url(url, chips, version=None, chip=None):
             raise BundlesError("--version needs --chip, too, or {chip} in the address")
         bundles.add(url, chip, version)
     else:
-        found = manifest(_head(url), url)
+        found = manifest(_head(url), url, key)
         bundles.add(url, found["chip"], found["version"])
     if not bundles.places:
         raise BundlesError("no dongle tells its chip, so there is nothing to put in the place of {chip}")

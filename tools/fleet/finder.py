@@ -14,6 +14,7 @@ _BASE = "wattport/"
 _NAME = re.compile(r"[A-Za-z0-9_/-]{1,128}\Z")
 _DONGLES = 200000  # more than anybody's broker should tell of; the rest is counted
 _BACKOFF_S = 0.3, 30
+_SETTLED_S = 0.6
 
 
 class Finder:
@@ -140,14 +141,14 @@ class Broker:
 
 
 async def listen(finder, seconds, enough, stop):
-    """Until every dongle that is online has told enough, or the Event `stop`, but no longer than that; and never less
-    than a second, in which a broker hands out what it has kept."""
+    """Until every dongle that is online has told enough, or the Event `stop`, but no longer than that. A broker hands
+    out what it has kept in one go: when no new ones come for a moment, they are known."""
     end = time.monotonic() + seconds
-    await asyncio.sleep(min(1, seconds))
+    known, since = -1, 0
     while time.monotonic() < end and not stop.is_set():
-        before = len(finder.dongles)
-        if before and all(enough(dongle) for dongle in finder.dongles.values() if dongle.online):
-            await asyncio.sleep(0.2)
-            if len(finder.dongles) == before:
-                return
+        if len(finder.dongles) != known:
+            known, since = len(finder.dongles), time.monotonic()
+        if known and time.monotonic() - since > _SETTLED_S and all(
+                enough(dongle) for dongle in finder.dongles.values() if dongle.online):
+            return
         await asyncio.sleep(0.1)

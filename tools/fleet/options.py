@@ -6,6 +6,7 @@ import re
 import ssl
 from pathlib import Path
 
+from tools import signing
 from tools.fleet import mqtt, plan, serve
 from tools.fleet.stage import Share
 
@@ -31,6 +32,13 @@ def _seconds(text):
 
 def _secret(path):
     return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def _public(path):
+    try:
+        return signing.public(path)
+    except signing.KeyProblem as error:
+        raise ValueError(str(error))
 
 
 def _base(text):
@@ -85,6 +93,8 @@ def parser():
                       help="a bundle here, one for each chip family: pushed to hosts, served to those at a broker")
     what.add_argument("--serve", metavar="[HOST:]PORT", default=str(serve.PORT),
                       help="where dongles at a broker fetch --bundle from: this machine")
+    what.add_argument("--key", metavar="PUBLIC", type=_wrapped(_public), help="the public key, to look at the "
+                      "signature before any dongle does")
     how = staged.add_argument_group("how")
     share = _wrapped(Share)
     how.add_argument("--first", metavar="N|P%", type=share, default=None, help="canaries (default 5)")

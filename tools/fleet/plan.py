@@ -4,6 +4,8 @@
 import fnmatch
 import hashlib
 
+from wattport.update import bundle as device
+
 SKIPPED = {
     "already": "runs that version",
     "newer": "runs a newer version",
@@ -20,10 +22,10 @@ MATCHES = ("id", "version", "chip", "board", "slot", "meter")
 
 def number(version):
     """(1, 2, 3) of "1.2.3", as the firmware compares; () for anything else, which is older than everything."""
-    parts = version.split(".")
-    if not all(part.isdecimal() for part in parts):
+    try:
+        return device.version(version)
+    except ValueError:
         return ()
-    return tuple([int(part) for part in parts] + [0] * (3 - len(parts)))
 
 
 def match(text):
