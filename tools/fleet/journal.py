@@ -19,7 +19,7 @@ class Journal:
         self._last = None
 
     def write(self, stage, bundles):
-        text = json.dumps({**stage.document(), "version": bundles.version, "places": bundles.places}, indent=1)
+        text = json.dumps({**stage.document(), "version": bundles.version, "places": bundles.places})
         if text == self._last:
             return
         new = self.path.with_name("%s.%d" % (self.path.name, os.getpid()))

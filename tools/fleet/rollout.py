@@ -95,6 +95,7 @@ class Rollout:
         self._say = say
         self._dirty = True
         self._written = self._told = 0
+        self._pause_s = _WRITE_S
         self._sending = set()
         if not way.resends:
             stage.resend_s = float("inf")
@@ -141,9 +142,10 @@ class Rollout:
             fresh = [attempt for attempt in sends if attempt.sends == 1]
             self._say("%s: %d of %d: %s" % ("canaries" if stage.number == 1 else "batch %d" % (stage.number - 1),
                                             len(fresh), len(stage.attempts), names(fresh)))
-        if sends or self._dirty and now - self._written > _WRITE_S:
+        if sends or self._dirty and now - self._written > self._pause_s:
             self._journal.write(stage, self._bundles)  # before anything is sent: it is never sent twice
-            self._dirty, self._written = False, now
+            self._dirty, self._written = False, self._clock()
+            self._pause_s = max(_WRITE_S, 20 * (self._written - now))  # a hundred thousand take a second
         for attempt in sends:
             sending = asyncio.ensure_future(self._send(attempt))
             self._sending.add(sending)
