@@ -28,6 +28,9 @@ def _failed(slot, error):
 def _main():
     slot = sys.modules.get("slot")  # boot.py has left it, where the program lies in slots
     if slot and not slot.runs:
+        import vfs
+        vfs.mount(slot.Slot("safe"), "/s")
+        sys.path.insert(0, "/s")
         import safe
         safe.run()
     try:

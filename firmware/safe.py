@@ -33,6 +33,8 @@ _ADDRESS = "192.168.71.1"
 _PIECE = 512
 _CLIENT_S = 15  # so long may a client say nothing
 _IDLE_S = 1800  # nobody came: the next start may go better, if it was the current that was weak
+_CHARGE_S = 600  # for a weak supply, see wattport/supply.py
+_PAUSE_S = 300
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Wattport: safe mode</title><style>body{font:1.1em/1.5 sans-serif;max-width:34em;margin:2em auto;padding:0 1em}
@@ -62,6 +64,22 @@ def _kept(path, otherwise):
 def _group(settings, name):
     found = settings.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _supply():
+    """What tells the millivolts of a weak supply (boards/README.md), or None."""
+    if getattr(board, "SUPPLY", None) is None:
+        return None
+    adc = machine.ADC(machine.Pin(board.SUPPLY), atten=machine.ADC.ATTN_11DB)
+    return lambda: adc.read_uv() // 1000 * board.SUPPLY_DIVIDER // 1000
+
+
+def _wait(watchdog, most_s, until=lambda: False):
+    for _ in range(most_s):
+        if until():
+            break
+        watchdog.feed()
+        time.sleep(1)
 
 
 def _networks(settings):
@@ -185,6 +203,10 @@ def run():
     print("safe mode: neither slot can be started: %s" % slots.read())
     watchdog = machine.WDT(timeout=60000)
     settings = _kept("settings.json", {})
+    supply = _supply()
+    if supply:
+        print("safe mode: the supply has %d mV, %d are wanted" % (supply(), board.SUPPLY_AP_MV))
+        _wait(watchdog, _CHARGE_S, lambda: supply() >= board.SUPPLY_AP_MV)
     address = _networks(settings)
     port = getattr(board, "SAFE_PORT", 0) or 80
     listener = socket.socket()
@@ -202,6 +224,12 @@ def run():
     seen = time.ticks_ms()
     while time.ticks_diff(time.ticks_ms(), seen) < _IDLE_S * 1000:
         watchdog.feed()
+        if supply and supply() < board.SUPPLY_LOW_MV:
+            print("safe mode: the supply can't feed the Wi-Fi: power the dongle over USB")
+            for interface in (network.AP_IF, network.STA_IF):
+                network.WLAN(interface).active(False)
+            _wait(watchdog, _PAUSE_S)
+            break
         if names:
             names.turn()
         if not poller.poll(50):

@@ -21,6 +21,7 @@ from littlefs import LittleFS
 from host_tests import official
 from host_tests.brokers import free_port, wait_for_port
 from tools import appimage, boards, container, dongle, flashed, frozen, image, partitions, stock
+from tools.compile import micropython, simulation
 from tools.machine_code import mpy
 from tools.paths import BOARDS, FIRMWARE, ROOT
 
@@ -325,3 +326,85 @@ def test_an_image_for_a_frozen_application_holds_no_other_one(tmp_path, capsys):
     assert set(files_of((tmp_path / "out.bin").read_bytes(), board)) == {*frozen.files(), "ap.txt"}
     assert image.main(words) == 2
     assert "--frozen: name the MicroPython" in capsys.readouterr().err
+
+
+# ---- what the firmware does with the pins
+
+_PINS = """
+import json, sys
+import board, machine
+
+did = {}
+
+class Pin:
+    IN, OUT, PULL_UP, IRQ_FALLING = 0, 1, 2, 2
+    def __init__(self, number, mode=0, pull=None, value=0):
+        self.number = number
+        did[str(number)] = [mode, value]
+    def __call__(self, value=None):
+        did[str(self.number)][1] = value
+        return 1
+
+class Signal:
+    def __init__(self, pin, invert=False):
+        self.pin, self.invert = pin, invert
+    def __call__(self, value):
+        self.pin(value ^ 1 if self.invert else value)
+
+class UART:
+    INV_RX = 1
+    def __init__(self, number, **words):
+        did["uart"] = [number, words["rx"], words["tx"], words["invert"]]
+    def readinto(self, buf):
+        return 0
+    def init(self, **words):
+        pass
+
+class ADC:
+    ATTN_11DB = 3
+    def __init__(self, pin, atten):
+        did["adc"] = pin.number
+    def read_uv(self):
+        return 2000000
+
+machine.Pin, machine.Signal, machine.UART, machine.ADC = Pin, Signal, UART, ADC
+from wattport import settings
+from wattport.app import App
+from wattport.log import Log
+for line in sys.stdin:
+    values = json.loads(line)
+    for name in dir(board):
+        if name[0] != "_":
+            delattr(board, name)
+    for name, value in values.items():
+        setattr(board, name, value)
+    did.clear()
+    app = App(settings.check({"mqtt": {"host": "b"}}), Log(lambda text: None))
+    if app.pin:
+        app.pin(1)
+    did["mv"] = app.supply.mv if app.supply else None
+    did["supply"] = "wattport.supply" in sys.modules
+    sys.modules.pop("wattport.supply", None)
+    print(json.dumps(did))
+"""
+
+
+def test_the_firmware_uses_the_pins_of_each_board_as_it_says(tmp_path):
+    words, environment = micropython("micropython", [simulation("x64")], "8m")
+    environment["WATTPORT_ID"], environment["WATTPORT_UART"] = "a1b2c3d4e5f6", "file:/dev/null"
+    (tmp_path / "pins.py").write_text(_PINS)
+    everybody = [{name: value for name, value in vars(boards.board(name)).items() if name in (
+        *boards.NEEDED, *boards.MORE)} for name in NAMES]
+    done = subprocess.run([*words, "pins.py"], input="".join(json.dumps(values) + "\n" for values in everybody),
+                          cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for values, line in zip(everybody, done.stdout.splitlines(), strict=True):
+        did = json.loads(line)
+        # the data of a P1 port come inverted, and are looked for like that first
+        assert did["uart"] == [values["UART"], values["RX"], values["TX"], 1], values["NAME"]
+        if "REQUEST" in values:
+            assert did[str(values["REQUEST"])] == [1, values.get("REQUEST_ACTIVE", 1)], values["NAME"]
+        assert did[str(values["LED"])] == [1, values.get("LED_ON", 1)], values["NAME"]
+        assert did["supply"] is ("SUPPLY" in values), values["NAME"]
+        if "SUPPLY" in values:
+            assert did["adc"] == values["SUPPLY"] and did["mv"] == 2 * values["SUPPLY_DIVIDER"]

@@ -12,8 +12,10 @@ import pytest
 
 from host_tests.air import HOME, ONE, Air, connections, dongle_in
 from host_tests.brokers import Authority, Listener, Mosquitto, eventually, free_port
+from host_tests.firmware import Firmware
 from tools import boards, meters
 from tools.compile import micropython, simulation
+from tools.dongle import flash
 from tools.paths import ROOT
 
 VIRTUAL = ROOT / "host_tests" / "virtual"
@@ -186,3 +188,26 @@ def test_wifi_goes_with_the_supply_and_health_metrics_and_home_assistant_tell_of
     turn(4650)
     eventually(lambda: len(connections(firmware)) > 1, "Wi-Fi again", 60)
     assert firmware.starts == 1
+
+
+def test_the_safe_mode_too_waits_for_the_supply_and_gives_up_before_it_resets(tmp_path):
+    supply, state = tmp_path / "mv", tmp_path / "state"
+    supply.write_text("4000")
+    air = Air(tmp_path)
+    air.set(HOME)
+    flash(state, "micropython32", program={"program": b"it will be shorter than that"})
+    (state / "slot_a" / "program").write_bytes(b"")
+
+    def opened():
+        return json.loads((state / "access_point.json").read_text())["active"]
+
+    environment = {**air.environment, "WATTPORT_SUPPLY": str(supply), "WATTPORT_SAFE_PORT": str(free_port())}
+    with Firmware(tmp_path, "file:/dev/null", {}, environment=environment, flash={}) as firmware:
+        firmware.wait_for_log("safe mode: the supply has 4000 mV, 4750 are wanted")
+        assert not firmware.logged("a page that takes a bundle")
+        supply.write_text("4800")
+        firmware.wait_for_log("a page that takes a bundle")
+        assert opened()
+        supply.write_text("3800")
+        firmware.wait_for_log("the supply can't feed the Wi-Fi")
+        eventually(lambda: not opened(), "its end")
