@@ -9,6 +9,7 @@ from tools.fleet.dongle import Odd
 from tools.fleet.finder import Finder
 from tools.fleet.web import SendError
 
+ASK_S = 5  # between two looks at a dongle that was pushed to
 _TICK_S = 0.2
 _WRITE_S = 2
 _TELL_S = 30  # between two words on what is waited for
@@ -52,9 +53,8 @@ class ByWeb:
 
     resends = False
 
-    def __init__(self, hosts, password=None, token=None, every_s=5):
+    def __init__(self, hosts, password=None, token=None):
         self._hosts, self._password, self._token = hosts, password, token
-        self._every_s = every_s
         self._turn = asyncio.Semaphore(8)  # pushes side by side
 
     def begin(self, rollout):
@@ -70,7 +70,7 @@ class ByWeb:
 
     async def follow(self, rollout):
         while True:
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(ASK_S)
             flying = [attempt for attempt in rollout.stage.flying() if attempt.begun]
             await asyncio.gather(*[self._ask(rollout, attempt) for attempt in flying])
 

@@ -8,6 +8,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from tools.fleet import mdns
+from tools.fleet.attempt import VERDICTS
 from tools.fleet.dongle import HEALTH, Dongle, Odd, parse
 from tools.fleet.mqtt import address
 
@@ -127,5 +128,5 @@ def push(host, path, password=None, token=None):
         pushing.push("%s:%d" % host, path, password=password, token=token)
     except Exception as error:  # whatever it is, this dongle has no update and the next may have one
         kind = getattr(error, "kind", None)
-        refused = kind and kind not in ("unreachable", "login", "busy")
-        raise SendError("refused" if refused else "unreachable", "%s: %s" % (kind, error) if kind else str(error))
+        raise SendError("refused" if kind in VERDICTS else "unreachable",
+                        "%s: %s" % (kind, error) if kind else str(error))
