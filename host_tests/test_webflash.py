@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The web flasher of a release in Chromium: ESP Web Tools itself writes an image into the model of a chip. Web Serial is
-stood in for by a port that goes over HTTP to this process, and from here over TCP to the chip."""
+"""The web flasher of a release in Chromium: ESP Web Tools itself writes an image into the model of a chip. In place of
+Web Serial there is a port that goes over HTTP to this process, and from here over TCP to the chip."""
 
 import contextlib
 import functools
