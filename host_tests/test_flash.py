@@ -46,7 +46,7 @@ def write(official, tmp_path, device, *words):
 
 def test_what_arrives_in_the_chip_is_the_image_and_its_first_start_is_told(official, tmp_path, capsys):
     with Chip(boot=STARTED.splitlines()) as device:
-        assert write(official, tmp_path, device) == 0
+        assert write(official, tmp_path, device, "--ap", "k3tu8mpd9xwa") == 0
     made = (tmp_path / "out.bin").read_bytes()
     assert device.in_stub and device.flash == made
     told = capsys.readouterr().out
@@ -64,6 +64,12 @@ def test_a_first_start_that_goes_wrong_is_told_and_is_the_exit_status(official, 
     told = capsys.readouterr()
     assert "Wattport-4d3a" in told.out  # the label is there all the same
     assert "MicroPython runs, but the application does not" in told.err and "make monitor" in told.err
+
+
+def test_a_board_that_has_another_password_than_its_label_is_told(official, tmp_path, capsys):
+    with Chip(boot=STARTED.splitlines()) as device:
+        assert write(official, tmp_path, device, "--ap", "abcdefgh2345") == 3
+    assert "says that its password is k3tu8mpd9xwa, and that is not the one above" in capsys.readouterr().err
 
 
 def test_the_first_start_is_not_watched_where_nobody_wants_that(official, tmp_path, capsys):

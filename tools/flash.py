@@ -67,7 +67,10 @@ def main(argv=None):
     if options.watch:
         print("flash: watching its first start, for %d s at most; Ctrl-C ends that." % options.watch, flush=True)
         try:
-            runs, sentence, _ = watch.watch(options.port, options.watch, lambda line: print(line, flush=True))
+            runs, sentence, seen = watch.watch(options.port, options.watch, lambda line: print(line, flush=True))
+            if seen.password and seen.password != password:
+                sentence += " But it says that its password is %s, and that is not the one above." % seen.password
+                runs = False
         except KeyboardInterrupt:
             runs, sentence = True, "not watched any more."
         print("flash: " + sentence, file=sys.stdout if runs else sys.stderr, flush=True)
