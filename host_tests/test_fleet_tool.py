@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from host_tests.brokers import PATIENCE, Mosquitto, _Loop, eventually, free_port
+from host_tests.brokers import PATIENCE, Amqtt, Authority, Mosquitto, _Loop, eventually, free_port
 from host_tests.firmware import Firmware, Wire
 from tools.fleet import __main__ as tool
 from tools.fleet import mdns, simulated, web
@@ -171,6 +171,44 @@ def test_the_firmware_is_found_among_simulated_dongles_by_broker_and_by_host(tmp
             assert not own["odd"], own
             run = Run(tmp_path, "list", *house.at)
             assert run.end() == 0 and run.told(firmware.identity) and run.told("4 dongles, 4 online"), run.lines
+
+
+def test_a_broker_with_tls_and_a_login_is_spoken_to_and_each_refusal_is_told(tmp_path, capsys):
+    authority = Authority()
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    (tmp_path / "other.pem").write_text(Authority("another").pem)
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "wrong").write_text("guess\n")
+    with Mosquitto(tmp_path, {"fleet": "secret"}, authority.server(tmp_path, "127.0.0.1")) as mosquitto:
+        def ask(password, ca):
+            code = tool.main(["list", "--mqtt", "127.0.0.1:%d" % mosquitto.port, "--user", "fleet", "--listen", "1s",
+                              "--password-file", str(tmp_path / password), "--ca", str(tmp_path / ca)])
+            return code, "".join(capsys.readouterr())
+        code, said = ask("password", "ca.pem")
+        assert code == 1 and "0 dongles" in said, said
+        code, said = ask("wrong", "ca.pem")
+        assert code == 2 and ("user name or password" in said or "not authorised" in said), said
+        code, said = ask("password", "other.pem")
+        assert code == 2 and "certificate" in said.lower(), said
+        assert tool.main(["list", "--mqtt", "127.0.0.1:%d" % mosquitto.port, "--listen", "1s"]) == 2  # no TLS at all
+
+
+def test_the_embedded_broker_does_as_well(tmp_path):
+    with Amqtt() as broker:
+        loop = _Loop()
+        dongles = fleet(("127.0.0.1", broker.port), 3, Pace(**PACE))
+
+        async def start():
+            return asyncio.ensure_future(simulated.run(dongles))
+
+        async def stop(running):
+            running.cancel()
+            await asyncio.wait((running,))
+        running = loop.run(start())
+        run = Run(tmp_path, "list", "--mqtt", "127.0.0.1:%d" % broker.port, "--listen", "30s")
+        assert run.end() == 0 and run.told("online"), run.lines
+        loop.run(stop(running))
+        loop.stop()
 
 
 @pytest.mark.parametrize("words, why", [
