@@ -133,7 +133,7 @@ def test_each_way_to_fail_has_its_name_and_no_stale_or_hostile_message_is_a_succ
         report = {"version": NEW, "uptime_s": 1, "trial": False, "meter": "ok"}
         await publish(mosquitto, "wattport/%s/health" % deaf, report)
         async with house(mosquitto, dongles + enemies) as (finder, broker):
-            rollout, skipped = prepare(finder, broker, tmp_path, "100", "100", "100", 10)
+            rollout, skipped = prepare(finder, broker, tmp_path, "100", "100", "100", 8)
             assert skipped == {enemy.name: "unreadable" for enemy in enemies}
             kept = []
             working = asyncio.ensure_future(rollout.run(asyncio.Event()))

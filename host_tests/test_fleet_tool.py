@@ -121,24 +121,25 @@ def test_a_stage_that_is_interrupted_goes_on_and_a_second_one_finds_nothing_to_d
         assert house.commands == before
 
 
-def test_a_stage_that_stops_at_its_limit_ends_with_1_and_can_be_tried_again(tmp_path):
+def test_a_stage_that_stops_at_its_limit_ends_with_1_and_can_be_tried_again(tmp_path, capsys):
     state = tmp_path / "state.json"
-    place = "--url", "http://bundles.invalid/0.2.0-{chip}", "--version", "0.2.0"
+    place = "--url", "http://bundles.invalid/0.2.0-{chip}", "--version", "0.2.0", "--match", "version=0.1.*"
+
+    def stage(house, *words):
+        return tool.main(["stage", *map(str, [*house.at, *words])]), "".join(capsys.readouterr())
     with House(tmp_path, 6, ["refuses"] * 6, fetch=False) as house:
-        run = Run(tmp_path, "stage", *house.at, *place, "--first", 2, "--state", state, "--match", "version=0.1.*")
-        assert run.end() == 1, run.lines
-        assert run.told("2 refused, 4 untouched") and run.told("stopped: "), run.lines
-        assert len(run.told(": refused, signature")) == 2
-        assert sum(house.commands) == 2
-        again = Run(tmp_path, "stage", *house.at, "--resume", state)
-        anew = Run(tmp_path, "stage", *house.at, *place, "--state", state)
-        assert again.end() == 1 and anew.end() == 2, again.lines + anew.lines
-        assert anew.told("go on with --resume") and sum(house.commands) == 2
+        code, said = stage(house, *place, "--first", 2, "--state", state)
+        assert code == 1 and "2 refused, 4 untouched" in said and "stopped: " in said, said
+        assert said.count(": refused, signature") == 2 and sum(house.commands) == 2
+        code, said = stage(house, "--resume", state)
+        assert code == 1 and sum(house.commands) == 2, said
+        code, said = stage(house, *place, "--state", state)
+        assert code == 2 and "go on with --resume" in said and sum(house.commands) == 2
         for dongle in house.dongles:
             dongle.fault = ""
         house.dongles[3].fault = "refuses"
-        run = Run(tmp_path, "stage", *house.at, "--resume", state, "--retry", "--max-failures", 1)
-        assert run.end() == 3 and run.told("5 updated, 1 refused"), run.lines
+        code, said = stage(house, "--resume", state, "--retry", "--max-failures", 1, "--batch", 6)
+        assert code == 3 and "5 updated, 1 refused" in said, said
 
 
 def test_watch_tells_what_changes_and_ends_with_ctrl_c(tmp_path):

@@ -121,7 +121,7 @@ def stage(folder, dongles, *more, token="secret"):
 def test_bundles_are_pushed_in_stages_and_each_outcome_has_its_name(tmp_path, quick, capsys):
     dongles = [WebDongle("w%d" % at, fault) for at, fault in enumerate(
         ("", "", "rolls_back", "refuses", "vanishes", "private", ""))]
-    how = "--first", 2, "--batch", 3, "--max-failures", 3, "--wait", "5s", "--state", tmp_path / "state.json"
+    how = "--first", 2, "--batch", 3, "--max-failures", 3, "--wait", "4s", "--state", tmp_path / "state.json"
     assert stage(tmp_path, dongles, *how) == 3
     said = capsys.readouterr().out
     assert "4 updated, 1 refused, 1 rolled back, 1 silent" in said
