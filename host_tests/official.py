@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Official MicroPython images as their headers and tables are, with other code: for tests of images for any board."""
 
+import functools
 import hashlib
 import struct
 
-from tools import appimage, partitions
+from tools import appimage, flashed, partitions
 
 MIB = 1 << 20
 NVS, PHY = ("nvs", 1, 0x02, 0x9000, 0x6000), ("phy_init", 1, 0x01, 0xF000, 0x1000)
@@ -53,3 +54,12 @@ def for_board(board, version="1.29.0"):
         end = max(offset + size for *_, offset, size in rows)
         return image(board.CHIP, [*rows, ("vfs", 1, 0x81, end, flash * MIB - end)], version, flash)
     return image(board.CHIP, rows, version)
+
+
+_program = flashed.program
+_compiled = functools.cache(_program)
+
+
+def program(architecture, changed=None):
+    """flashed.program, once for all tests of a process: it compiles for seconds."""
+    return _compiled(architecture) if changed is None else _program(architecture, changed)

@@ -29,7 +29,7 @@ NAMES = boards.names()
 VERSIONS = ("1.25.0", "1.29.0")
 
 
-program = functools.cache(flashed.program)  # the same in every image for chips of one kind
+program = official.program  # the same in every image for chips of one kind
 
 
 @functools.cache

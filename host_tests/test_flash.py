@@ -3,7 +3,6 @@
 (host_tests/chip.py). What arrives there is compared byte by byte with what `make image` made."""
 
 import fcntl
-import functools
 import os
 import pty
 import socket
@@ -12,7 +11,7 @@ import pytest
 
 from host_tests.brokers import free_port
 from host_tests.chip import Chip
-from host_tests.official import for_board
+from host_tests.official import for_board, program
 from host_tests.test_image import files_of
 from tools import chip, esp, flash, flashed, image
 
@@ -28,7 +27,7 @@ LINELESS = ["--", "--before", "no-reset", "--after", "no-reset"]  # a pseudo ter
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flashed, "program", functools.cache(flashed.program))
+        patch.setattr(flashed, "program", program)
         yield
 
 

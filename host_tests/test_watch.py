@@ -220,6 +220,7 @@ class Far:
                     self.client.sendall(b"".join(manager.escape(self.text.encode())))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pyserial
 def test_a_board_that_says_nothing_is_restarted_once_where_the_port_has_the_lines_for_it(monkeypatch):
     monkeypatch.setattr(watch, "_SILENT_S", 0.5)
     far = Far(RUNS + "       2 info    Wi-Fi connected, address 10.0.0.7\n")
