@@ -20,7 +20,7 @@ from littlefs import LittleFS
 
 from host_tests import official
 from host_tests.brokers import free_port, wait_for_port
-from tools import appimage, boards, container, dongle, flashed, frozen, image, partitions, stock
+from tools import appimage, boards, container, dongle, frozen, image, partitions, stock
 from tools.compile import micropython, simulation
 from tools.machine_code import mpy
 from tools.paths import BOARDS, FIRMWARE, ROOT
