@@ -58,7 +58,7 @@ def weak(count):
 
 def test_the_levels_here_are_those_of_the_m_bus_board():
     board = boards.board("mbus")
-    text = (ROOT / "tools" / "sim" / "board.py").read_text()
+    text = (ROOT / "tools" / "sim" / "levels.py").read_text()
     assert "%d, %d, %d, %d" % tuple(getattr(board, name) for name in boards.LEVELS) in text
 
 

@@ -210,8 +210,6 @@ class App:
         add = self.supervisor.add
         add("meter", self.line.run)
         add("watch", self._watch)
-        if self.supply:
-            add("supply", self.supply.run)
         add("led", self.led.run)
         add("time", self._sync)
         if self.portal:

@@ -10,7 +10,7 @@ from micropython import const
 
 from wattport.health import Health
 from wattport.led import Led
-from wattport.modules import fetch
+from wattport.modules import fetch, load
 from wattport.net.wifi import Wifi
 from wattport.supervisor import Supervisor
 from wattport.version import VERSION
@@ -36,10 +36,7 @@ def parts(app, document, log, asked):
         app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
     app.supply = None
     if getattr(board, "SUPPLY", None) is not None:
-        from wattport.supply import Supply
-        app.supply = app.wifi.supply = Supply(board, log)
-        if app.publisher:
-            app.publisher.supply = app.supply
+        app.supply = load("wattport.supply", "Supply")(log)
     app.secure = document["mqtt"]["tls"]
     app.on_frame = app.publisher.raw if app.publisher and document["mqtt"]["raw"] else None
     app.meter, app.line, app.place = fetch("wattport.port", "build")(
@@ -51,7 +48,8 @@ def parts(app, document, log, asked):
     app.servers = times["server"]
     app.health = Health(log, app.meter, app.line, app.publisher.status if app.publisher else {}, app.wifi,
                         app.supervisor.status, machine.reset_cause(), app.wall)
-    app.health.supply = app.supply
+    if app.supply:
+        app.supply.attach(app)
     app.guard = None
     # the portal needs the heap for other things, and nothing that it reads is kept
     if app.settings["limit_w"] and not app.portal:

@@ -34,7 +34,6 @@ class Health:
         self._telegrams = 0
         self.family = ""
         self.guard = None  # what looks for readings that cannot be, if anything does
-        self.supply = None  # where the board can see its voltage
 
     def look(self):
         """To be called every second or so: notices what has come in since."""
@@ -62,8 +61,6 @@ class Health:
         return "silent"
 
     def led_state(self):
-        if self.supply and (not self.supply.good or self.supply.refused):
-            return "power"
         state = self.meter_state()
         if state == "ok" and not self._mqtt.get("connected", self._wifi.connected):
             return "offline"
@@ -81,7 +78,4 @@ class Health:
             odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
             self._wifi.rssi(), self._wifi.state, self._tasks, self._mqtt,
             self._wall.utc(), self._wall.state, self._wall.offset_s, self._wall.steps)
-        report = dict(zip(_NAMES.split(), values))
-        if self.supply:
-            report["supply_mv"], report["supply"] = self.supply.mv, self.supply.state
-        return report
+        return dict(zip(_NAMES.split(), values))

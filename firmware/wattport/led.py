@@ -5,7 +5,7 @@
     two flashes every two seconds        telegrams come, but no broker or no network
     slow, half on and half off           bytes come, but no telegram: wrong key, wrong line settings
     fast                                 nothing at all on the line
-    three flashes every three seconds    the supply has to charge first, or can't feed the set-up's Wi-Fi
+    three flashes every three seconds    the supply has to charge, or can't feed the set-up's Wi-Fi (supply.py)
 """
 
 import asyncio
@@ -14,8 +14,7 @@ from micropython import const
 
 _FLASH_MS = const(60)
 # state → on and off times, one after the other
-PATTERNS = {"offline": (60, 200, 60, 1680), "undecoded": (1000, 1000), "silent": (100, 150),
-            "power": (30, 200, 30, 200, 30, 2510)}
+PATTERNS = {"offline": (60, 200, 60, 1680), "undecoded": (1000, 1000), "silent": (100, 150)}
 
 
 class Led:

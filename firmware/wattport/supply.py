@@ -11,9 +11,12 @@ whatever is wrong, the dongle does not start over and over.
 import asyncio
 import time
 
+import board
 import machine
+import network
 from micropython import const
 
+from wattport.led import PATTERNS
 from wattport.modules import fetch
 
 PATH = "supply.txt"  # how many starts in a row ended soon after Wi-Fi was on
@@ -27,16 +30,17 @@ _STEADY_MV = const(30)  # above OK again
 _PROVEN_MS = const(60000)
 _LONGEST_MS = const(3600000)
 _SETTLE_MS = const(120000)
+_IDLE_S = const(900)  # see portal.py
+_BLINK = (30, 200, 30, 200, 30, 2510)  # three flashes every three seconds
 _PAUSE_MS = const(300000)  # before an access point is tried again that it could not feed
 _CALM_MS = const(180000)  # one that was weak for so long, and no less, may be tried
 
 
 class Supply:
     """`state`: "charging" until the first time that it is full, "ok", "weak": no bursts, "low": no Wi-Fi until it is
-    full again. `mv`: of the last look. board: has the names of SUPPLY; failed: starts that ended badly, None to read
-    the file."""
+    full again. `mv`: of the last look. failed: starts that ended badly, None to read the file."""
 
-    def __init__(self, board, log, failed=None):
+    def __init__(self, log, failed=None):
         self._adc = machine.ADC(machine.Pin(board.SUPPLY), atten=machine.ADC.ATTN_11DB)
         self._divider = board.SUPPLY_DIVIDER
         self._low, self._ok = board.SUPPLY_LOW_MV, board.SUPPLY_OK_MV
@@ -53,6 +57,26 @@ class Supply:
         self.state = "charging"
         self.mv = self.read()
         self.refused = False  # the access point waits
+
+    def attach(self, app):
+        """Have the parts of an App ask here, before it runs. They know nothing of it: most boards have no such supply,
+        and each of them would pay with its heap."""
+        self._station = app.wifi.station
+        app.wifi.supply = self
+        if app.publisher:
+            app.publisher.supply = self
+        PATTERNS["power"] = _BLINK
+        health = app.health
+        report, led_state = health.report, health.led_state
+
+        def with_supply():
+            found = report()
+            found["supply_mv"], found["supply"] = self.mv, self.state
+            return found
+
+        health.report = with_supply
+        health.led_state = lambda: led_state() if self.good and not self.refused else "power"
+        app.supervisor.add("supply", self.run)
 
     def read(self):
         """Millivolts of the supply. By ones and thousands, as larger numbers cost the heap."""
@@ -79,6 +103,7 @@ class Supply:
             self._charge(mv, now)
         elif mv < self._low - self._less:
             self.state = "low"
+            self._station.active(False)
             self._best, self._since = mv, now
             self._log.limited("supply", "warning", "the supply fell to %d mV: Wi-Fi is off until it has %d" % (
                 mv, self._start - self._less))
@@ -137,10 +162,6 @@ class Supply:
         while not self.strong and time.ticks_diff(time.ticks_ms(), start) < _SETTLE_MS:
             await asyncio.sleep_ms(_LOOK_MS)
 
-    def sagged(self):
-        """The access point was too much for it."""
-        self._access_at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
-
     async def access(self, most_ms=None):
         """Until it can feed an access point: whether it can, in most_ms."""
         start = time.ticks_ms()
@@ -158,6 +179,21 @@ class Supply:
             self.refused = False
         self._access_at = None
         return True
+
+    async def opening(self, portal, app, device_id, asked):
+        """For ever: the set-up's own Wi-Fi, when it can be fed and as long as it can. asked, as portal.py has it: with
+        an end, also when it never could. portal: its `run`."""
+        idle_ms = getattr(board, "PORTAL_S", _IDLE_S) * 1000
+        while await self.access(idle_ms if asked else None):
+            await portal(app, device_id, asked, True)
+            app.access = None
+            network.WLAN(network.AP_IF).active(False)
+            self._station.active(False)
+            self._access_at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
+            self._log("error", "set-up: the supply fell to %d mV, its Wi-Fi is closed for some minutes: power the "
+                      "dongle over USB" % self.mv)
+        self._log("info", "set-up: the supply could not feed its Wi-Fi")
+        app.restart()
 
 
 def _failed():

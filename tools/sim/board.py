@@ -15,6 +15,5 @@ MDNS = os.getenv("WATTPORT_MDNS") or "224.0.0.251:5353"  # where brokers are ask
 SAFE_PORT = int(os.getenv("WATTPORT_SAFE_PORT") or 0)  # of the page of the safe mode
 SETTLE_S = int(os.getenv("WATTPORT_SETTLE_S") or 30)  # see update/trial.py
 TRIAL_S = int(os.getenv("WATTPORT_TRIAL_S") or 600)
-if os.getenv("WATTPORT_SUPPLY"):  # see capacitor.py; the levels are those of boards/mbus
-    SUPPLY, SUPPLY_DIVIDER = 34, 2000
-    SUPPLY_LOW_MV, SUPPLY_OK_MV, SUPPLY_START_MV, SUPPLY_AP_MV = 3900, 4200, 4600, 4750
+if os.getenv("WATTPORT_SUPPLY"):
+    from levels import *  # noqa: F403  here, as its names would cost the heap of every other run

@@ -61,12 +61,6 @@ async def likely_channel(station):
     return strongest if 0 < strongest <= _LAST_CHANNEL else _CHANNEL
 
 
-def close_network(station):
-    """The radio is off then."""
-    network.WLAN(network.AP_IF).active(False)
-    station.active(False)
-
-
 def open_network(device_id, channel=_CHANNEL):
     """Open the access point: (its name, password, address, mask)."""
     point = network.WLAN(network.AP_IF)

@@ -150,11 +150,11 @@ async def join(station, ssid, password, address, most_ms=_TRY_MS):
         return _TIMEOUT
 
 
-async def _fed(wifi):
+async def _fed(wifi, supply):
     """Wait until the supply can feed the radio, with the radio off."""
     wifi.state = "power"
     wifi.station.active(False)
-    while not wifi.supply.good:
+    while not supply.good:
         await asyncio.sleep_ms(_LOOK_MS)
     wifi.state = "trying"
 
@@ -169,8 +169,9 @@ async def seek(wifi, place):
     attempts = 0
     started = False
     while True:
-        if wifi.supply and not wifi.supply.good:
-            await _fed(wifi)
+        supply = getattr(wifi, "supply", None)
+        if supply and not supply.good:
+            await _fed(wifi, supply)
             started = False
         if not started:
             _start(station)

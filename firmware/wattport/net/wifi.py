@@ -23,7 +23,6 @@ class Wifi:
         self.log = log
         self.state = ""
         self.trial = {}
-        self.supply = None
         network.hostname(settings["hostname"])
         self.station = network.WLAN(network.STA_IF)
 
@@ -76,7 +75,5 @@ class Wifi:
                 if looks % _LOOKS == 0:
                     stream.NAME_SERVERS[:] = [self.station.ifconfig()[3]]
                 looks += 1
-                if self.supply and not self.supply.good:
-                    self.station.active(False)
                 await asyncio.sleep_ms(_LOOK_MS)
             self.log.limited("wifi", "warning", "Wi-Fi is gone")

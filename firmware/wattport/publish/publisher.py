@@ -38,9 +38,12 @@ def _after(ms):
 
 class Publisher:
     """settings: the group `mqtt`, complete; log(level, text), level "info", "warning" or "error".
+    `supply`: where the board has a weak one, what may be sent just now.
 
     `status` is for /health.
     """
+
+    supply = None
 
     def __init__(self, settings, device_id, version, log=print):
         self._settings = settings
@@ -49,7 +52,6 @@ class Publisher:
         self._client_id = settings["client_id"] or "wattport-" + device_id
         self._prefix = payload.safe_topic(settings["discovery_prefix"], "homeassistant")
         self._log = log
-        self.supply = None  # where the board has a weak one: what may be sent just now
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
         self._wake = asyncio.Event()
         self._out = bytearray(mqtt.OUT_SIZE)
