@@ -158,16 +158,16 @@ def asked(firmware, path):
     return ""
 
 
-def state(firmware):
-    text = asked(firmware, "/api/health")
-    return json.loads(text)["supply"] if text else ""
+def health(firmware):
+    return json.loads(asked(firmware, "/api/health") or "{}")
 
 
 def test_wifi_goes_with_the_supply_and_health_metrics_and_home_assistant_tell_of_it(house):
     firmware, listener, turn = house
     firmware.wait_for_log("the supply has 3700 mV, Wi-Fi waits for 4600")
-    eventually(lambda: state(firmware) == "charging", "the web beside a supply that charges", 60)
-    assert json.loads(asked(firmware, "/api/health"))["wifi"] == "power" and not connections(firmware)
+    eventually(lambda: health(firmware).get("supply") == "charging", "the web beside a supply that charges", 60)
+    eventually(lambda: health(firmware).get("wifi") == "power", "Wi-Fi that waits", 60)
+    assert not connections(firmware)
     turn(4700)
     eventually(lambda: connections(firmware), "Wi-Fi", 60)
     listener.wait(firmware.topic("state"), lambda payload: payload == b"online")
@@ -175,15 +175,14 @@ def test_wifi_goes_with_the_supply_and_health_metrics_and_home_assistant_tell_of
     config = json.loads(listener.wait(config))
     assert (config["device_class"], config["unit_of_measurement"], config["name"], config["entity_category"]) == (
         "voltage", "V", "Supply voltage", "diagnostic")
-    health = json.loads(listener.wait(firmware.topic("health")))
-    assert health["supply_mv"] == 4700 and health["supply"] == "ok"
+    told = json.loads(listener.wait(firmware.topic("health")))
+    assert told["supply_mv"] == 4700 and told["supply"] == "ok"
     metrics = asked(firmware, "/metrics")
     assert "# TYPE wattport_supply_mv gauge\nwattport_supply_mv 4700\n" in metrics
     assert 'wattport_supply{state="ok"} 1\n' in metrics
     turn(3850)
     firmware.wait_for_log("the supply fell to 3850 mV: Wi-Fi is off until it has 4600")
-    eventually(lambda: state(firmware) == "low" and json.loads(asked(firmware, "/api/health"))["wifi"] == "power",
-               "no Wi-Fi", 60)
+    eventually(lambda: [health(firmware).get(name) for name in ("supply", "wifi")] == ["low", "power"], "no Wi-Fi", 60)
     turn(4300)
     turn(4650)
     eventually(lambda: len(connections(firmware)) > 1, "Wi-Fi again", 60)

@@ -172,8 +172,7 @@ async def seek(wifi, place):
         supply = getattr(wifi, "supply", None)
         if supply and not supply.good:
             await _fed(wifi, supply)
-            started = False
-        if not started:
+        if not started or not station.active():  # the supply may have switched it off in the middle of an attempt
             _start(station)
             started = True
         while wifi.trial.get("state") == "trying":
