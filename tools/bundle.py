@@ -17,6 +17,7 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 from tools import flashed, signing
+from tools.compile import CompileError
 from tools.paths import DIST, ROOT
 
 from wattport.update import bundle as device, rsa  # isort: skip  (tools.signing has made it importable)
@@ -75,7 +76,7 @@ def application(architecture, key, chain=()):
     """The bundle of this checkout's program."""
     try:
         files = flashed.program(architecture)
-    except flashed.CompileError as error:
+    except CompileError as error:
         raise BundleProblem(str(error))
     return make(flashed.manifest(files, architecture), files, key, chain)
 

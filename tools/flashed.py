@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tools import container, cpython
-from tools.compile import CompileError, shipped, slot_tree
+from tools.compile import shipped, slot_tree
 from tools.paths import FIRMWARE
 from tools.slot import flat
 
@@ -28,7 +28,7 @@ _START = ("boot.py", "main.py", "slot.py", "wattport/update/slots.py")
 _SAFE = ("safe.py", "wattport/net/captive.py", *["wattport/update/%s.py" % name for name in (
     "bundle", "folder", "install", "rsa", "running")])
 # modules that only programs on a PC import
-_DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
+DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
 
 def _alone(path):
@@ -53,13 +53,18 @@ def start(board_text):
     return files
 
 
-def program(architecture, changed=None):
-    """{name: bytes} of the files of a slot, as they ship: one, the container. changed: see slot_tree. CompileError."""
+def parts(architecture, changed=None):
+    """{path: bytes} of the modules, pages and tables that ship. changed: see slot_tree. CompileError."""
     with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
         top = slot_tree(architecture, Path(folder), changed)
         files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
-    left_out = {flat(name) + ".mpy" for name in _DEVELOPMENT}
-    return {container.NAME: container.pack({name: data for name, data in files.items() if name not in left_out})}
+    left_out = {flat(name) + ".mpy" for name in DEVELOPMENT}
+    return {name: data for name, data in files.items() if name not in left_out}
+
+
+def program(architecture, changed=None):
+    """{name: bytes} of the files of a slot: one, the container."""
+    return {container.NAME: container.pack(parts(architecture, changed))}
 
 
 def manifest(files, architecture, **other):
@@ -74,6 +79,3 @@ def first_slot(files, architecture):
     made = {"%s/%s" % (SLOT, name): data for name, data in files.items()}
     made[SLOT + "/manifest"] = json.dumps(manifest(files, architecture)).encode()
     return made
-
-
-__all__ = ["CompileError", "KEY", "MICROPYTHON", "RECORD", "SLOT", "first_slot", "manifest", "program", "start"]

@@ -18,6 +18,7 @@ from littlefs import LittleFS, LittleFSError
 from tools import cpython, flashed, frozen, hashed, label, partitions, signing, stock
 from tools.appimage import ImageError, check_chip, check_version, check_whole
 from tools.boards import board, check
+from tools.compile import CompileError
 from tools.paths import DIST, ROOT
 
 cpython.install()
@@ -88,7 +89,7 @@ def contents(board, settings=None, password=None, key=None, program=None):
     try:
         program = program or flashed.program(board.ARCHITECTURE)
         files.update(flashed.first_slot(program, board.ARCHITECTURE))
-    except flashed.CompileError as error:
+    except CompileError as error:
         raise ImageError(str(error))
     return files
 

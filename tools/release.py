@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tools import boards, bundle, changelog, flashed, image, npm, sbom, signing, stock, webflash
 from tools.appimage import ImageError
+from tools.compile import CompileError
 from tools.paths import DIST, ROOT
 
 from wattport.version import VERSION  # isort: skip  (tools.signing has made it importable)
@@ -191,7 +192,7 @@ def main(argv=None):
     try:
         make(parser.parse_args(argv))
     except (ReleaseError, ImageError, changelog.ChangelogError, signing.KeyProblem, bundle.BundleProblem,
-            flashed.CompileError, npm.NpmError, OSError) as error:
+            CompileError, npm.NpmError, OSError) as error:
         print("release: %s" % error, file=sys.stderr)
         return 2
     return 0

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import container, cpython, meters, pages
+from tools import container, cpython, flashed, meters, pages
 from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, shipped, slot_tree
 from tools.machine_code import ARCHITECTURES as CHIPS
 from tools.machine_code import Module
@@ -103,11 +103,8 @@ def sizes():
         files = shipped(top)
         chip = "" if arch == ARCHITECTURES[2] else "." + arch
         show("size.slot" + chip, sum(file.stat().st_size for file in files), "bytes", SLOT)
-        # of the file system: whole blocks for each file, two for each folder; modules and pages are one file
-        program = sum(file.stat().st_size for file in files if file.suffix in container.ENDINGS)
-        beside = [file for file in files if file.suffix not in container.ENDINGS]
-        blocks = sum(-(-size // BLOCK) for size in [program, *(file.stat().st_size for file in beside)]) + 2 * len(
-            {folder for file in beside for folder in file.relative_to(top).parents})
+        # of the file system: whole blocks for the program, and one for its manifest; two for the folder
+        blocks = -(-len(flashed.program(arch)[container.NAME]) // BLOCK) + 3
         show("size.slot_blocks" + chip, blocks * BLOCK, "bytes", SLOT)
     packed = top / "wattport" / "web" / "static"
     show("size.page", max(pages.weights(packed).values()), "bytes", PAGE)

@@ -44,7 +44,7 @@ class Folder:
             os.mkdir(self._path)
         except OSError:
             pass
-        for name in ["manifest"] + [entry[0] for entry in os.ilistdir(self._path)]:
+        for name in ["manifest"] + os.listdir(self._path):
             try:
                 os.remove("%s/%s" % (self._path, name))
             except OSError:

@@ -76,8 +76,9 @@ class Install:
         self.total = manifest["payload"][0]
         self._sha256 = hashlib.sha256()
         gc.collect()
-        self._in = io.BytesIO(_BLOCK + 2)
         self._out = bytearray(_BLOCK)
+        self._in = io.BytesIO()
+        self._in.write(self._out)  # it never has to grow again
         self._next(2)
         self._target = make(manifest)
         self.manifest = manifest

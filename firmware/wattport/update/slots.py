@@ -140,7 +140,9 @@ def choose(bitten=False):
     crashed = record["crashes"] >= STARTS
     if not crashed and is_sound(slot):
         return slot
-    if is_sound(other(slot)):
+    rest = (manifest(other(slot)) or {}).get("version")
+    # one that has failed before is no way out, but better than one that is damaged
+    if is_sound(other(slot)) and not (crashed and rest == record.get("failed")):
         record["failed"] = (manifest(slot) or {}).get("version", "")
         record.update({"slot": other(slot), "crashes": 0, "why": "start" if crashed else "damaged"})
         _keep(record)

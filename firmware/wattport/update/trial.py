@@ -59,7 +59,14 @@ async def run(app, slot):
             well_s = 0
             if tried and app.log.uptime_s() > getattr(board, "TRIAL_S", _LIMIT_S):
                 _give_up(app, why)
+    confirm(record)
     if tried:
+        app.log("info", "update: this version is well, and stays")
+
+
+def confirm(record):
+    """What runs stays."""
+    if record.get("trial"):
         record["slot"] = record.pop("trial")
         if "successor" in record:
             record["key"] = record.pop("successor")
@@ -67,8 +74,6 @@ async def run(app, slot):
             record.pop(name, None)
     record["crashes"] = 0
     slots.write(record)
-    if tried:
-        app.log("info", "update: this version is well, and stays")
 
 
 def _give_up(app, why):
