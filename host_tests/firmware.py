@@ -67,6 +67,7 @@ class Firmware:
 
     def _start(self):
         self.starts += 1
+        dongle.boot(self._how["cwd"])
         self._process = subprocess.Popen(self._words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          **self._how)
 

@@ -21,7 +21,7 @@ from tools.paths import FIRMWARE
 cpython.install()
 
 from tools.compile import RUNTIMES, SIM, compile_tree, micropython, simulation, slot_tree  # noqa: E402, F401
-from tools.sim import wire  # noqa: E402
+from tools.sim import bootloader, wire  # noqa: E402
 from wattport import settings as schema  # noqa: E402
 
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
@@ -108,6 +108,17 @@ def flash(state, runtime="micropython", key=None, program=None):
         (state / name).write_bytes(data)
 
 
+def boot(state):
+    """What the chip does before the firmware starts, where the state has partitions with MicroPython (tools/sim). One
+    with PANIC in it never gets as far as the firmware."""
+    while (Path(state) / bootloader.DATA).exists():
+        label = bootloader.start(state)
+        if not label:
+            raise DongleError("there is no MicroPython that can be started")
+        if b"PANIC" not in (Path(state) / (label + ".bin")).read_bytes():
+            break
+
+
 def command(uart, state, identity, runtime="micropython", program=None, heap=None, line=None, slot=True):
     """(command, environment) that runs the firmware with `state` as the working directory. As on the chip, there is
     main.py, and the application lies in the folder a, so that the heap holds no longer paths. slot: as it ships, joined
@@ -175,6 +186,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends this ends the firmware, too
     deadline = time.monotonic() + options.seconds if options.seconds else None
     while True:
+        boot(options.state)
         firmware = subprocess.Popen(words, env=environment, cwd=options.state)
         try:
             status = firmware.wait(deadline and max(0.0, deadline - time.monotonic()))

@@ -40,6 +40,7 @@ def _convert(document, since, to):
             STEPS[since - 1][1](made)
     except Exception:  # a value that nobody thought of; what is left is taken for what it is
         return None
+    made = {group: values for group, values in made.items() if values}
     for group, values in document.items():
         if not isinstance(values, dict) and group not in made:
             made[group] = values  # to be refused by its name

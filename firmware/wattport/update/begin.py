@@ -29,16 +29,29 @@ def install(app, downgrade=False):
     if not key:
         raise BundleError("no_key", "This dongle has no key to check an update with: it was flashed without one.")
     works = alive(app)
+    about = fetch("wattport.update.running", "running")(VERSION)
 
     def folder(manifest):
-        return load("wattport.update.folder", "Folder")(manifest, runs, works, key)
+        return load("wattport.update.folder", "Folder")(manifest, runs, works, key, ready)
 
+    def partition(manifest):
+        return load("wattport.update.partition", "Partition")(manifest, runs, about["micropython"], works, key)
+
+    targets = {"application": folder, "micropython": partition}
     return fetch("wattport.update.install", "Install")(
-        key, fetch("wattport.update.rsa", "verify"), fetch("wattport.update.running", "running")(VERSION),
-        {"application": folder}, downgrade)
+        key, fetch("wattport.update.rsa", "verify"), about, targets, downgrade)
+
+
+def ready(manifest):
+    """Before another program takes over: settings in its form, where that is an older one."""
+    from wattport import settings
+    forget("wattport.settings")
+    if manifest.get("settings", 1) < settings.SCHEMA:
+        fetch("wattport.migrate", "hand_down")(settings.read(), manifest.get("settings", 1), settings.SCHEMA,
+                                               settings.PATH)
 
 
 def done():
     """Let go of what an Install, gone by now, has loaded."""
-    for name in "bundle folder install slots".split():
+    for name in "bundle folder install partition slots".split():
         forget("wattport.update." + name)

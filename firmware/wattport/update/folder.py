@@ -16,13 +16,15 @@ _SPARE = const(6)  # blocks that stay free: the record, folders
 
 class Folder:
     """Made for a manifest: the idle slot is emptied. runs: the slot that does not; alive: what works before the update,
-    see `trial`; trusted: the key that is."""
+    see `trial`; trusted: the key that is; ready: called with the manifest before the switch."""
 
-    def __init__(self, manifest, runs, alive, trusted):
+    def __init__(self, manifest, runs, alive, trusted, ready=None):
+        self._manifest, self._ready = manifest, ready
         self._alive = alive
         self._trusted = trusted
         self._file = None
-        if slots.read().get("trial"):
+        record = slots.read()
+        if record.get("trial") or record.get("micropython"):
             raise BundleError("busy", "A new version is being tried out: wait until that is decided.")
         self._slot = slots.other(runs)
         self._path = slots.folder(self._slot)
@@ -71,6 +73,8 @@ class Folder:
         """The one write that matters is the last: the record's rename."""
         if self._file:
             self.close()
+        if self._ready:
+            self._ready(self._manifest)
         with open(self._path + "/manifest.new", "wb") as file:
             file.write(head.line)
         os.rename(self._path + "/manifest.new", self._path + "/manifest")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The new version proves itself: only then is it the one that runs. Loaded at a start that is part of a trial, or that
-follows one which ended badly, and gone when that is decided.
+"""The new version, of the program or of MicroPython, proves itself: only then is it the one that runs. Loaded at a
+start that is part of a trial, or that follows one which ended badly, and gone when that is decided.
 
 It is well when for half a minute without a break: Wi-Fi or the set-up's own is up, the meter and the broker do again
 what they did before the update, there is heap, and no task fails. If that does not come in ten minutes it restarts,
@@ -14,7 +14,7 @@ import board
 import machine
 from micropython import const
 
-from wattport.modules import forget
+from wattport.modules import fetch, forget
 from wattport.update import slots
 
 _SETTLE_S = const(30)
@@ -42,10 +42,12 @@ async def run(app, slot):
     """Until it is decided. slot: the one that runs."""
     forget("wattport.update.slots")
     record = slots.read()
-    tried = record.get("trial") == slot
+    tried = record if record.get("trial") == slot else None
+    if "micropython" in record:
+        tried = tried or _tried(app, record)
     if not tried and not record["crashes"]:
         return
-    alive = record.get("alive", "").split() if tried else ()
+    alive = tried.get("alive", "").split() if tried else ()
     well_s = 0
     failures = 0
     while well_s < getattr(board, "SETTLE_S", _SETTLE_S):
@@ -64,8 +66,19 @@ async def run(app, slot):
         app.log("info", "update: this version is well, and stays")
 
 
+def _tried(app, record):
+    """What the record says of the MicroPython that is tried out, if it is the one that runs."""
+    if fetch("wattport.update.micropython", "undone")(record):
+        slots.write(record)
+        if record.get("why") == "micropython":
+            app.log("error", "update: %s" % record["detail"])
+    return record.get("micropython")
+
+
 def confirm(record):
     """What runs stays."""
+    if "micropython" in record and fetch("wattport.update.micropython", "pending")(record):
+        fetch("wattport.update.micropython", "confirm")(record)
     if record.get("trial"):
         record["slot"] = record.pop("trial")
         if "successor" in record:
