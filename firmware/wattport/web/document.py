@@ -5,6 +5,7 @@ MicroPython's json does not look at names, does not miss what is missing at the 
 that is written as two escapes ("\\ud83d\\ude00"), which no browser could read again.
 """
 
+import gc
 import json
 
 # first byte of a character → the least and the most that its second one may be (RFC 3629, clause 4)
@@ -61,7 +62,8 @@ def parse(body):
     text = _text(body)
     if "\\u" in text:
         body = _joined(text)
-    del text  # the chip reads the bytes as well: one long piece of the heap less
+    del text  # the chip reads the bytes as well: one long piece of the heap less, and gone before the next one is made
+    gc.collect()
     if body.lstrip()[:1] not in ("{", b"{") or body.rstrip()[-1:] not in ("}", b"}"):
         raise ValueError
     return json.loads(body)
