@@ -139,7 +139,7 @@ def _install(client, size, feed):
     key = slots.trusted(slots.read())
     if not key:
         raise bundle.BundleError("no_key", "This dongle has no key to check a bundle with: flash it anew.")
-    runs = slots.other(_idle())
+    runs = _kept_slot()
     taken = install.Install(key, rsa.verify, running.running("0.0"), {
         "application": lambda manifest: folder.Folder(manifest, runs, "", key)})
     try:
@@ -158,14 +158,16 @@ def _install(client, size, feed):
     return taken.manifest
 
 
-def _idle():
-    """The slot to write to: neither starts, so the one that is not sound if the other one is."""
+def _kept_slot():
+    """The slot that is not written to: neither starts, so the one that is sound, if one is."""
     record = slots.read()
     if record.pop("trial", None):
         slots.undo(record, "start")
     record["crashes"] = 0
+    if not slots.is_sound(record["slot"]):
+        record["slot"] = slots.other(record["slot"])
     slots.write(record)
-    return record["slot"] if not slots.is_sound(record["slot"]) else slots.other(record["slot"])
+    return record["slot"]
 
 
 def _serve(client, feed):
@@ -178,10 +180,10 @@ def _serve(client, feed):
         except bundle.BundleError as error:
             _send(client, "422 Refused", "application/json",
                   json.dumps({"error": error.kind, "detail": str(error)}))
-            client.settimeout(1)
-            for _ in range(64):  # what it still sends: a reset could overtake the answer
-                if not client.read(_PIECE):
-                    break
+            client.settimeout(2)
+            while size > 0 and client.read(_PIECE):  # what it still sends: a reset could overtake the answer
+                size -= _PIECE
+                feed()
             return False
         _send(client, "200 OK", "application/json", json.dumps({"version": version, "restart_s": 2}))
         return True

@@ -20,18 +20,21 @@ from wattport.update import slots
 _SETTLE_S = const(30)
 _LIMIT_S = const(600)
 _FLOOR = const(10240)  # bytes of heap
+_FAILURES = const(3)  # of tasks; an access point or a broker that is away is none
 
 
 def _trouble(app, alive):
-    """What is missing, a word, or ""."""
+    """What is missing, a word, or "". Without heap all the rest goes wrong too."""
+    gc.collect()
+    if gc.mem_free() < _FLOOR:
+        return "heap"
     if not (app.access if app.portal else app.connected()):
         return "wifi"
     if "meter" in alive and not app.meter.counters.telegrams or "bytes" in alive and not app.line.bytes:
         return "meter"
     if "mqtt" in alive and app.publisher and not app.publisher.status["connected"]:
         return "mqtt"
-    gc.collect()
-    return "heap" if gc.mem_free() < _FLOOR else ""
+    return ""
 
 
 def _failures(app):
@@ -54,7 +57,8 @@ async def run(app, slot):
         await asyncio.sleep_ms(1000)
         why = _trouble(app, alive)
         well_s += 1
-        if _failures(app) != failures:
+        # its waits grow: one that failed that often would look well in between
+        if _failures(app) != failures or failures >= _FAILURES:
             failures = _failures(app)
             why = why or "task"
         if why:
