@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BOARD ?= esp32_generic
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench fuzz image flash monitor backup restore erase release lint clean
+.PHONY: help setup run test bench fuzz image flash monitor backup restore erase release keys bundle lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,12 @@ erase: setup ## empties the whole flash of the board at PORT=
 
 release: setup ## images, bundles, web flasher, papers: IMAGES=folder of official images, KEY=private key, SKIP_MISSING=1, VERSION=
 	$(PY) -m tools.release $(if $(IMAGES),--images $(IMAGES)) $(if $(KEY),--key $(KEY)) $(if $(SKIP_MISSING),--skip-missing) $(if $(VERSION),--version $(VERSION))
+
+keys: setup ## a pair of keys that updates are signed with, into keys/; the public one goes into every image from then on
+	$(PY) -m tools.bundle keys
+
+bundle: setup ## the program as signed bundles, one for each chip family, into dist/: KEY=private key
+	$(PY) -m tools.bundle make $(if $(KEY),--key $(KEY))
 
 lint: setup ## ruff, and the viper idioms that miscompile or differ between chips
 	$(VENV)/bin/ruff check .
