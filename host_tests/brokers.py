@@ -167,11 +167,11 @@ class Listener:
     def payloads(self, topic):
         return [message[2] for message in self.messages if message[1] == topic]
 
-    def wait(self, topic, accept=lambda payload: True):
+    def wait(self, topic, accept=lambda payload: True, patience=PATIENCE):
         """The first payload on a topic that is accepted."""
         return eventually(
             lambda: next(([payload] for payload in self.payloads(topic) if accept(payload)), None),
-            "a message on " + topic)[0]
+            "a message on " + topic, patience)[0]
 
     def __enter__(self):
         return self

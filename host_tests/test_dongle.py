@@ -36,7 +36,8 @@ def reading_at(listener, firmware, expected):
 
 
 def health_of(listener, firmware, accept=lambda health: True):
-    return json.loads(listener.wait(firmware.topic("health"), lambda text: accept(json.loads(text))))
+    """One comes each minute."""
+    return json.loads(listener.wait(firmware.topic("health"), lambda text: accept(json.loads(text)), 60 + PATIENCE))
 
 
 @pytest.mark.parametrize("broker", [Mosquitto, Amqtt], ids=["mosquitto", "amqtt"])
@@ -251,8 +252,8 @@ def test_a_stored_telegram_is_played_from_a_file(tmp_path):
 
 
 def test_make_run_prints_readings_of_two_meters_one_of_them_encrypted():
-    done = subprocess.run([sys.executable, "-m", "tools.run", "--seconds", "12"], cwd=ROOT, capture_output=True,
-                          text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "tools.run", "--seconds", "20"], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     for family in ("dsmr5", "lu"):
         lines = [line for line in done.stdout.splitlines() if line.startswith(family + " ") and " < " in line]
