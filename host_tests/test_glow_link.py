@@ -47,7 +47,7 @@ def test_electricity_comes_back_as_a_reading_with_the_last_gas_in_it(tmp_path, r
             assert second["power_import_w"] == 1000
             assert second["devices"]["1"]["volume_l"] == 634567 and second["devices"]["1"]["energy_wh"] == 7000500
             health = json.loads(listener.wait(
-                firmware.topic("health"), lambda text: json.loads(text)["telegrams"] == 3))
+                firmware.topic("health"), lambda text: json.loads(text)["telegrams"] == 3, 90))
             assert health["family"] == "zcl-mqtt" and health["meter"] == "ok" and not any(health["errors"].values())
             assert len(readings(listener, firmware)) == 2 and not firmware.logged("error")
 
@@ -83,7 +83,7 @@ def test_what_is_broken_or_about_no_meter_is_counted_and_the_next_message_is_rea
             listener.publish(TOPIC + "electricitymeter", ELECTRICITY.encode())
             assert reading_at(listener, firmware, 1)["import_wh"] == 98765432
             health = json.loads(listener.wait(
-                firmware.topic("health"), lambda text: json.loads(text)["telegrams"] == 1))
+                firmware.topic("health"), lambda text: json.loads(text)["telegrams"] == 1, 90))
             assert health["errors"]["unsupported"] == 1 and health["errors"]["truncated"] >= 3
             assert health["errors"]["malformed"] >= 2 and health["garbage"] == len(STATE)
             assert not firmware.logged("task") and not firmware.logged(": unsupported,")

@@ -254,7 +254,7 @@ def test_pulses_at_30_kw_come_back_from_the_broker_as_an_exact_register(tmp_path
             assert any(27_000 <= power <= 33_000 for power in powers), powers
             assert abs(readings[-1]["time"] - time.time()) < 60
             assert firmware.logged("reading pulse telegrams") and not firmware.logged("error")
-            health = json.loads(listener.wait(firmware.topic("health"), lambda text: json.loads(text)["bytes"]))
+            health = json.loads(listener.wait(firmware.topic("health"), lambda text: json.loads(text)["bytes"], 90))
             assert health["family"] == "pulse" and health["meter"] == "ok"
 
 
