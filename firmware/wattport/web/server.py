@@ -222,6 +222,7 @@ class Server:
             if request.content_length > most:
                 raise Refused(413, "too_large", "The body is too long.")
             if request.content_length:
+                gc.collect()  # it has to be in one piece
                 body = await client.readexactly(request.content_length)
                 try:
                     request.document = fetch("wattport.web.document", "parse")(body)
