@@ -29,7 +29,7 @@ BITTEN_STATUS = -signal.SIGALRM  # what the simulated watchdog ends it with
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
 # what a chip does by itself
 START = "import sys; sys.path[:0] = ['']; exec(open('boot.py').read()); exec(open('main.py').read())"
-HEAP = {"micropython32": "138k", "micropython": "400k"}  # 136 KB, and the simulated chip, which lies in there too
+HEAP = {"micropython32": "136k", "micropython": "400k"}
 HEAP_WITH_LINE = {"micropython32": "168k", "micropython": "464k"}  # a simulated line lies in there too
 
 

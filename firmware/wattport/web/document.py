@@ -60,10 +60,10 @@ def _joined(text):
 def parse(body):
     """The dict in bytes, or ValueError."""
     text = _text(body)
+    if body.lstrip()[:1] != b"{" or body.rstrip()[-1:] != b"}":
+        raise ValueError
     if "\\u" in text:
         body = _joined(text)
     del text  # the chip reads the bytes as well: one long piece of the heap less, and gone before the next one is made
     gc.collect()
-    if body.lstrip()[:1] not in ("{", b"{") or body.rstrip()[-1:] not in ("}", b"}"):
-        raise ValueError
     return json.loads(body)
