@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import pytest
 from esp_idf_defs import ImageMetadata, PartitionTable
 from esptool.bin_image import LoadFirmwareImage
-from littlefs import LittleFS
 
 from host_tests import official
 from host_tests.brokers import free_port, wait_for_port
+from host_tests.test_image import files_of
 from tools import appimage, boards, container, dongle, frozen, image, partitions, stock
 from tools.compile import micropython, simulation
 from tools.machine_code import mpy
@@ -44,20 +44,6 @@ def made(name, version):
         return source, image.make(board, path, tell=told.append, program=program(board.ARCHITECTURE)), told
     finally:
         path.unlink()
-
-
-def files_of(flash, board):
-    """{path: bytes} as littlefs-python reads it, mounted as the device does."""
-    volume = LittleFS(block_count=board.FILES_SIZE // image.BLOCK, mount=False, **image.LITTLEFS)
-    volume.context.buffer[:] = flash[board.FILES_OFFSET:board.FILES_OFFSET + board.FILES_SIZE]
-    volume.mount()
-    found = {}
-    for folder, _, names in volume.walk("/"):
-        for name in names:
-            path = folder.rstrip("/") + "/" + name
-            with volume.open(path, "rb") as file:
-                found[path[1:]] = file.read()
-    return found
 
 
 # ---- what they say

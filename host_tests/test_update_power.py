@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 
+from host_tests.conftest import CORE
 from host_tests.keys import modulus, small
 from tools.compile import RUNTIMES, micropython, simulation
 
@@ -15,50 +16,22 @@ RUNTIME = "micropython"
 PROGRAM = '''
 import gc
 import json
-import os
 import sys
 
-import vfs
+import flash as nor
+from flash import mounted, unmounted
 
-BLOCK, COUNT = 4096, 96
 
-
-class Flash:
-    """NOR flash: erased to ones, written in pieces. `journal`: all that was done, [(place, new bytes), ...]."""
+class Flash(nor.Flash):
+    """`journal`: all that was done, [(place, new bytes), ...]."""
 
     def __init__(self, data):
-        self.data = data
+        super().__init__(data)
         self.journal = []
 
-    def readblocks(self, block, buf, offset=0):
-        at = block * BLOCK + offset
-        buf[:] = self.data[at:at + len(buf)]
-
-    def writeblocks(self, block, buf, offset=0):
-        self.put(block * BLOCK + offset, bytes(buf))
-
-    def put(self, at, new):
+    def spend(self, at, new):
         self.journal.append((at, new))
-        self.data[at:at + len(new)] = new
-
-    def ioctl(self, command, argument):
-        if command == 4:
-            return COUNT
-        if command == 5:
-            return BLOCK
-        if command == 6:
-            self.put(argument * BLOCK, b"\\xff" * BLOCK)
-        return 0
-
-
-def mounted(flash):
-    vfs.mount(vfs.VfsLfs2(flash), "/flash")
-    os.chdir("/flash")
-
-
-def unmounted():
-    os.chdir("/")
-    vfs.umount("/flash")
+        super().spend(at, new)
 
 
 from wattport.update import bundle, folder, install, rsa, slots, trial
@@ -120,8 +93,7 @@ def life():
     yield "2"
 
 
-flash = Flash(bytearray(BLOCK * COUNT))
-vfs.VfsLfs2.mkfs(flash)
+flash = Flash(nor.new(96).data)
 mounted(flash)
 for name, data in KEPT.items():
     with open(name, "wb") as file:
@@ -186,7 +158,7 @@ def test_a_power_cut_at_any_write_of_an_update_ends_in_a_whole_version_with_sett
     (tmp_path / "key").write_bytes(modulus())
     program = tmp_path / "cuts.py"
     program.write_text(PROGRAM)
-    command, environment = micropython(RUNTIME, [simulation(RUNTIMES[RUNTIME][1])], heap="64m")
+    command, environment = micropython(RUNTIME, [simulation(RUNTIMES[RUNTIME][1]), CORE], heap="64m")
     done = subprocess.run([*command, str(program), str(tmp_path)], env={**environment, "WATTPORT_ID": "0" * 12},
                           cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr

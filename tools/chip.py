@@ -79,11 +79,7 @@ def erase(options, flags):
 
 
 def main(argv=None):
-    argv = sys.argv[1:] if argv is None else list(argv)
-    flags = []
-    if "--" in argv:
-        at = argv.index("--")
-        argv, flags = argv[:at], argv[at + 1:]
+    argv, flags = esp.divided(argv)
     parser = argparse.ArgumentParser(prog="tools.chip", description="Read, write or erase the whole flash.",
                                      epilog="What follows -- goes to esptool.")
     verbs = parser.add_subparsers(dest="verb", required=True)

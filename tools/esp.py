@@ -23,6 +23,13 @@ def _given(flags, *names):
                and not flag.startswith("--") for flag in flags for name in names)
 
 
+def divided(argv=None):
+    """(our words, esptool's) of a command line, sys.argv without one: those behind -- are esptool's."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1:]
+
+
 def command(chip, port, verb, flags=()):
     """The words that run esptool. chip: "auto" for any; verb: its subcommand and what follows; `flags` come before
     that, and before what is chosen here."""

@@ -38,11 +38,7 @@ def _next(settings, password):
 
 
 def main(argv=None):
-    argv = sys.argv[1:] if argv is None else list(argv)
-    flags = []
-    if "--" in argv:
-        at = argv.index("--")
-        argv, flags = argv[:at], argv[at + 1:]
+    argv, flags = esp.divided(argv)
     parser = argparse.ArgumentParser(prog="tools.flash", description="Make a whole flash image and write it.",
                                      epilog="What follows -- goes to esptool, in front of write-flash.")
     image.add_arguments(parser)
