@@ -168,7 +168,8 @@ class SimulatedDongle:
     def _message(self, topic, payload, retained, size):
         if topic.endswith("/update/set"):
             self.commands.append(payload.decode())
-            if self._work is None and self.fault not in ("deaf", "boasts", "noise", "types", "huge"):
+            busy = self._work or self.trial or self._ending.done()
+            if not busy and self.fault not in ("deaf", "boasts", "noise", "types", "huge"):
                 self._work = asyncio.ensure_future(self._receive(payload.decode()))
 
     def _restart(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`esp32.Partition` as MicroPython's ESP32 port has it (ports/esp32/esp32_partition.c), on the files of `bootloader`.
+"""`esp32.Partition` as MicroPython's ESP32 port has it (ports/esp32/esp32_partition.c), on the files of `bootloader`,
+and `idf_heap_info` (modesp32.c) with the figures of a WROOM-32 that has Wi-Fi on.
 
 WATTPORT_CUT names a file with a number: so many writes to the flash go well, then the power is gone: the next start.
 """
@@ -11,6 +12,13 @@ import bootloader
 
 _VALIDATE_FAILED = -5379  # ESP_ERR_OTA_VALIDATE_FAILED
 _ENOENT = 2
+HEAP_DATA = 4
+_REGIONS = [(7288, 0, 0, 0), (15072, 9040, 8704, 9040), (113840, 31744, 31744, 24576)]
+
+
+def idf_heap_info(capabilities):
+    """[(total, free, largest block, least free ever)] of each region, in bytes."""
+    return _REGIONS if capabilities == HEAP_DATA else []
 
 
 def _cut():

@@ -155,8 +155,11 @@ class Server:
                 self.status["refused"] += 1  # it never reads
         except Exception as error:
             # browsers connect in advance and say nothing, and whoever only listens may leave at any time
-            if client.heard and not client.wake or not isinstance(error, (OSError, EOFError)):
+            gone = isinstance(error, (OSError, EOFError))
+            if client.heard and not client.wake or not gone:
                 self._failed(error)
+            if not gone:
+                self._log.limited("web", "error", "web: an answer broke off: " + type(error).__name__)
         if client in self._clients:
             self._clients.remove(client)
         if client.what:
