@@ -92,10 +92,14 @@ class App:
             self.guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
             if self.guard.news in _ODD:  # alerts will begin here
                 self.log.limited(self.guard.news, "warning", _ODD[self.guard.news])
+            if self.window and self.guard.news == "swap":
+                self.window.edge = None
         if "time" in reading:
             self.wall.meter(reading["time"], family not in _UNCHECKED)
         if self.hour:
             self._count(reading)
+        if self.window and self.window.take(reading, self.log.uptime_s(), self.wall):
+            self._tell_peak()
         if self.publisher:
             self.publisher.reading(reading)
         if self.web:
@@ -121,6 +125,10 @@ class App:
             except OSError as error:
                 self.log.limited("today", "error", "the day's start can't be kept: %s" % error)
 
+    def _tell_peak(self):
+        if self.publisher:
+            self.publisher.keep("/peak", fetch("wattport.tariff.projection", "told")(self.window, self.log.uptime_s()))
+
     def error(self, error, frame):
         advice = _ADVICE.get(error.kind)
         self.log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
@@ -136,6 +144,8 @@ class App:
         report = self.health.report()
         if self.web:
             report["web"] = self.web.status
+        if self.window:
+            report["peak_w"] = self.window.state.get("figure")
         return report
 
     def _look(self):
@@ -197,6 +207,8 @@ class App:
                 if self.publisher:
                     self.publisher.health(self._report())
                 left_s = _HEALTH_S
+                if self.window:
+                    self._tell_peak()
                 if self.hour:
                     self.hour.look(time.ticks_ms())
             if self._restart_s:

@@ -55,6 +55,11 @@ def parts(app, document, log, asked):
     if app.settings["limit_w"] and not app.portal:
         from wattport.plausible import Guard
         app.guard = app.health.guard = Guard(app.settings["limit_w"])
+    app.window = None
+    alert = document["alert"]
+    if alert["peak_preset"] and not app.portal:
+        app.window = fetch("wattport.tariff.peaks", "load")(
+            alert["peak_preset"], alert["peak_limit_w"], app.settings["limit_w"], zone)
     app.pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
     if app.pin and not getattr(board, "LED_ON", 1):
         app.pin = machine.Signal(app.pin, invert=True)

@@ -7,6 +7,7 @@ that send some fields once an hour keep their last value.
 `about` is (prefix, device id, base topic, version, seconds to expire).
 """
 
+from wattport.modules import fetch
 from wattport.publish.payload import child_id, child_number, encode, safe_id
 
 # ending, divisor, unit, device class, state class (m: measurement, t: total_increasing), decimals
@@ -104,8 +105,8 @@ def _template(path, row, guard=""):
     return "{{ %s if %s is defined%s else '' }}" % (value, path, guard)
 
 
-def _config(about, entity, name, row, template, topic, model="", diagnostic=False):
-    """(topic, payload) of one entity; row is one of the tables', or None for a text."""
+def _config(about, entity, name, row, template, topic, model="", diagnostic=False, kind="sensor", more=None):
+    """(topic, payload) of one entity; row is one of the tables', or None for a text. more: keys of other kinds."""
     prefix, device_id, base, version, expire_s = about
     unique = "wattport_%s_%s" % (device_id, entity)
     config = {
@@ -134,7 +135,8 @@ def _config(about, entity, name, row, template, topic, model="", diagnostic=Fals
             config["suggested_display_precision"] = row[5]
     if diagnostic:
         config["entity_category"] = "diagnostic"
-    return "%s/sensor/%s/%s/config" % (prefix, device_id, entity), encode(config)
+    config.update(more or {})
+    return "%s/%s/%s/%s/config" % (prefix, kind, device_id, entity), encode(config)
 
 
 def of_reading(about, reading, announced):
@@ -214,6 +216,8 @@ def of_health(about, health, announced):
         elif name == "meter":
             template = "{{ value_json.meter | default(this.state) }}"
             yield _config(about, "health_meter", "Meter port", None, template, "/health", "", True)
+        elif name == "peak_w":
+            yield from fetch("wattport.publish.watched", "of_peak")(about, _config)
         row = _ending(name, _HEALTH_ENDINGS)
         if row and safe_id(name) == name and isinstance(value, int) and not isinstance(value, bool):
             template = _template("value_json." + name, row)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Everything that goes to the broker: takes it without ever waiting, sends it when there is a connection.
 
-Of readings, raw frames and health only the newest is kept: nobody wants a queue of stale power values. Alerts
-queue, a few. Home Assistant's discovery is imported while it has something to say and forgotten afterwards.
+Of readings, raw frames, health and what the broker keeps only the newest is kept: nobody wants a queue of stale power
+values. Alerts queue, a few. Home Assistant's discovery is imported while it has something to say and forgotten
+afterwards.
 """
 
 import asyncio
@@ -57,6 +58,7 @@ class Publisher:
         self._out = bytearray(mqtt.OUT_SIZE)
         self._reading = self._raw = self._health = None  # the newest, not sent yet
         self._alerts = []
+        self._kept, self._unsent = {}, set()  # by topic: what the broker is to keep, and whether it has to be told
         self._holding = False  # a reading was sent less than interval_s ago
         self._due = None  # the end of that
         self._settled = False
@@ -94,6 +96,12 @@ class Publisher:
             self._alerts.pop(0)
             self.status["dropped"] += 1
         self._alerts.append(alert)
+        self._wake.set()
+
+    def keep(self, name, value):
+        """What the broker is to keep under "/name": the newest, and after each connection once more."""
+        self._kept[name] = value
+        self._unsent.add(name)
         self._wake.set()
 
     # ---- sending
@@ -137,6 +145,7 @@ class Publisher:
             self.status["error"] = ""
             self._log("info", "mqtt: connected to %s:%d" % (host, port))
             began = time.ticks_ms()
+            self._unsent.update(self._kept)
             self._holding = False
             # not the one of before: it may be days old, and ticks come round
             self._config_at = None if self._announced else _after(_CALM_MS)
@@ -184,6 +193,9 @@ class Publisher:
             await self._publish(client, "/alert", alert, 1, False)
             if self._alerts and self._alerts[0] is alert:  # else the queue overflowed and it is gone already
                 self._alerts.pop(0)
+        elif self._unsent:
+            name = self._unsent.pop()
+            await self._publish(client, name, self._kept[name], 1, True)
         elif self._health is not None:
             health, self._health = self._health, None
             await self._publish(client, "/health", health, settings["qos"], settings["retain"])

@@ -75,6 +75,10 @@ const GROUPS = [
     ["tariff.import_micro", N("Price of a kilowatt-hour from the grid"), ""],
     ["tariff.export_micro", N("What you get for a kilowatt-hour to the grid"), ""],
     ["tariff.standing_micro", N("Standing charge for a day"), ""]]],
+  [N("Alerts"), "", [
+    [N("Capacity peaks"), N("Where the highest quarter-hours or hours of a month cost money."), [
+      ["alert.peak_preset", N("Tariff"), "", {"": N("none"), be: N("Belgium (Flanders)"), no: N("Norway"), se: N("Sweden"), lu: N("Luxembourg")}],
+      ["alert.peak_limit_w", N("Most that a window’s average may be, in W"), N("In Luxembourg the reference power. 0: what the tariff says.")]]]]],
 ];
 const APART = ["web.token"];  // has buttons of its own
 const TESTS = {"meter.auth_key": ["key", N("Check the key")], "mqtt.ca": ["mqtt", N("Test the connection")]};
