@@ -3,18 +3,45 @@
 MicroPython, 64 and 32 bits, on what mpy-cross compiled."""
 
 import functools
+import importlib.machinery
 import json
 import subprocess
 import sys
 
 import pytest
 
-from tools import cpython
+from tools import cpython, flashed
 from tools.compile import RUNTIMES, micropython
 from tools.paths import ROOT, TELEGRAMS
 
 cpython.install()
 CORE = ROOT / "host_tests" / "core"
+
+# What the firmware forgets it loads again and again: read and compiled once, where Python keeps no compiled files too.
+_get_code = importlib.machinery.SourceFileLoader.get_code
+_codes = {}
+
+
+def get_code(loader, name):
+    if not name.startswith("wattport."):
+        return _get_code(loader, name)
+    if (name, loader.path) not in _codes:
+        _codes[name, loader.path] = _get_code(loader, name)
+    return _codes[name, loader.path]
+
+
+importlib.machinery.SourceFileLoader.get_code = get_code
+
+_parts = flashed.parts
+_compiled = functools.cache(_parts)
+
+
+def parts(architecture, changed=None):
+    """flashed.parts, once for all tests of a process: it compiles for seconds."""
+    return _parts(architecture, changed) if changed else dict(_compiled(architecture))
+
+
+flashed.parts = parts
 
 
 @pytest.fixture(autouse=True)

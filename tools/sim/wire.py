@@ -70,16 +70,21 @@ class Wave:
         self.edges.extend((start, start + length))
         self.end = start + length
 
-    def at(self, time):
-        """The level at a time."""
-        low, high = 0, len(self.edges)
+    def passed(self, time):
+        """How many edges there are until a time."""
+        edges = self.edges
+        low, high = 0, len(edges)
         while low < high:
             middle = (low + high) // 2
-            if self.edges[middle] <= time:
+            if edges[middle] <= time:
                 low = middle + 1
             else:
                 high = middle
-        return 1 - (low & 1)
+        return low
+
+    def at(self, time):
+        """The level at a time."""
+        return 1 - (self.passed(time) & 1)
 
     def forget(self, time):
         """Let go of what lies before a time."""
@@ -101,56 +106,56 @@ class Receiver:
         self._time = time  # everything before has been received
         self._start = None  # time of a start bit's edge that still lacks its end
         # a receiver that is switched on while the line is low takes that for a start bit
-        if not self._at(time):
+        if wave.at(time) == wrong:
             self._start = time
 
     def place(self):
         """Whatever lies before this time is not looked at any more."""
         return self._time if self._start is None else self._start - 1
 
-    def _at(self, time):
-        return self._wave.at(time) ^ self._wrong
-
-    def _falls(self, time, until):
-        """The first falling edge in (time, until), or None."""
-        edges = self._wave.edges
-        low, high = 0, len(edges)
-        while low < high:
-            middle = (low + high) // 2
-            if edges[middle] <= time:
-                low = middle + 1
-            else:
-                high = middle
-        if low & 1 != self._wrong:  # an edge of even number falls
-            low += 1
-        return edges[low] if low < len(edges) and edges[low] < until else None
-
     def receive(self, until):
         """[(time, byte)] that arrive before `until`; the wave must be known up to there."""
         arrived = []
-        unit, baud = Wave.unit, self._baud
+        wave, edges = self._wave, self._wave.edges
+        known = len(edges)
+        unit, baud, wrong = Wave.unit, self._baud, self._wrong
         total = 1 + self._size + self._parity + 1
+        mask = (1 << self._size) - 1
+        passed = None  # edges until `start`: a character's samples only go forward from there
         while True:
             start = self._start
             if start is None:
-                start = self._falls(self._time, until)
-                if start is None:
+                if passed is None:
+                    passed = wave.passed(self._time)
+                if passed & 1 != wrong:  # an edge of even number falls
+                    passed += 1
+                if passed >= known or edges[passed] >= until:
                     self._time = max(self._time, until - 1)
                     return arrived
-                self._start = start
+                self._start = start = edges[passed]
+            elif passed is None:
+                passed = wave.passed(start)
             stop = start + (2 * total - 1) * unit // (2 * baud)
             if stop >= until:
                 return arrived
+            while passed < known and edges[passed] <= start:
+                passed += 1
             self._start = None
-            if self._at(start + unit // (2 * baud)):  # a glitch
-                self._time = start
+            word = 0
+            at = passed
+            for i in range(total):
+                time = start + (2 * i + 1) * unit // (2 * baud)
+                while at < known and edges[at] <= time:
+                    at += 1
+                if at & 1 == wrong:
+                    if i == 0:  # a glitch
+                        break
+                    word |= 1 << i
+            else:
+                arrived.append((stop, word >> 1 & mask))
+                self._time = stop
+                passed = at
+                if self._level and word and not word >> total - 1:
+                    self._start = stop - unit // (2 * baud)
                 continue
-            value = 0
-            for i in range(self._size):
-                if self._at(start + (2 * i + 3) * unit // (2 * baud)):
-                    value |= 1 << i
-            parity = self._parity and self._at(start + (2 * self._size + 3) * unit // (2 * baud))
-            arrived.append((stop, value))
-            self._time = stop
-            if not self._at(stop) and (value or parity) and self._level:
-                self._start = stop - unit // (2 * baud)
+            self._time = start
