@@ -78,7 +78,7 @@ def test_a_version_that_is_well_stays(tmp_path, monkeypatch, meter):
 
 BROKEN = {
     "crashes at its import": (lambda: whole(("wattport.app", "raise ValueError('no good')\n")), "crash"),
-    "hangs at its import": (lambda: whole(("wattport.app", "while True:\n    pass\n")), "hang"),
+    "hangs at its import": (lambda: whole(("wattport.app", "import time\nwhile True:\n    time.sleep(1)\n")), "hang"),
     "hangs when it runs": (lambda: changed((WATCH, WATCH + "        time.sleep(900)\n")), "hang"),
     "eats the heap": (lambda: changed((WATCH, WATCH + """        eaten = []
         gc.collect()
