@@ -96,6 +96,8 @@ class App:
                 self.window.edge = None
         if "time" in reading:
             self.wall.meter(reading["time"], family not in _UNCHECKED)
+        if self.half:
+            self.half.take(reading, self.wall.utc(), self.guard and self.guard.news == "swap")
         if self.hour:
             self._count(reading)
         if self.window and self.window.take(reading, self.log.uptime_s(), self.wall):
@@ -181,6 +183,13 @@ class App:
                 await asyncio.sleep_ms(1000)
                 self.wall.utc()
 
+    async def _remember(self):
+        """Half-hours that are over go into the history."""
+        while True:
+            if self.half.marks:
+                await fetch("wattport.history.task", "run")(self.half, self.wall.zone, self.log)
+            await asyncio.sleep_ms(1000)
+
     async def _prove(self):
         """Where this program is on trial, or the start before ended badly: until it is decided."""
         await load("wattport.update.trial", "run")(self, self.slot)
@@ -232,6 +241,8 @@ class App:
                 add("button", self._press)
         if self.slot:
             add("trial", self._prove)
+        if self.half:
+            add("history", self._remember)
         if self.served["port"]:
             add("web", self._serve)
         if self.publisher:

@@ -55,6 +55,10 @@ def parts(app, document, log, asked):
     if app.settings["limit_w"] and not app.portal:
         from wattport.plausible import Guard
         app.guard = app.health.guard = Guard(app.settings["limit_w"])
+    app.half = None
+    if document["history"]["enabled"] and not app.portal:
+        from wattport.history.halfhour import HalfHour
+        app.half = HalfHour()
     app.window = None
     alert = document["alert"]
     if alert["peak_preset"] and not app.portal:

@@ -81,6 +81,8 @@ currency "EUR" currency
 import_micro 0 whole -1000000000 1000000000
 export_micro 0 whole -1000000000 1000000000
 standing_micro 0 whole 0 1000000000""",
+    """history
+enabled true flag""",
     """alert
 peak_preset "" one ,be,no,se,lu
 peak_limit_w 0 whole 0 10000000""",

@@ -6,7 +6,7 @@ import json
 
 from wattport.civil import fields
 from wattport.history import days, store
-from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART
+from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, is_gauge
 
 STEPS = ("halfhour", "hour", "day", "month")
 _BREATH = 8  # rows
@@ -14,7 +14,7 @@ NOTES = ((ESTIMATED, "estimated"), (NEW, "new"), (CLOCK, "clock"), (PART, "part"
 
 
 def columns(step, since, until):
-    """The names of all values that a range may have."""
+    """Breaths, then the names of all values that a range may have, registers first."""
     found = []
     for kind, begin, end in (("h", since // store.HALF_HOUR_S, until // store.HALF_HOUR_S),
                              ("d", since // 86400 - 1, until // 86400 + 1)):
@@ -22,7 +22,7 @@ def columns(step, since, until):
             for head in store.heads(kind, begin, end):
                 found += [name for name in head["names"].split() if name not in found]
                 yield None
-    yield found
+    yield [name for name in found if not is_gauge(name)] + [name for name in found if is_gauge(name)]
 
 
 def _halves(since, until):

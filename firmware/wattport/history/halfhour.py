@@ -21,8 +21,9 @@ class HalfHour:
 
     def __init__(self):
         self.marks = []
-        self.kept = self.number = self.last = self.at = self.meter = self.told = self.day = None
-        self.due = False  # the first registers of this half-hour
+        self.kept = self.number = self.last = self.at = self.meter = self.day = None
+        self.due = False  # the next registers are the first of this half-hour
+        self.told = False  # the last ones are in `marks`
         self.gauges = [None] * 4  # highest import and export, W; lowest and highest voltage, mV
 
     def take(self, reading, utc, other):
@@ -58,11 +59,13 @@ class HalfHour:
         if meter is not None:
             self.meter = meter
         if self.due or other or last and utc < self.at:
-            if last and last is not self.told:
+            if last and not self.told:
                 self._mark((self.at, last, False))
             self._mark((utc, reading, other))
             self.due = False
-            self.told = reading
+            self.told = True
+        else:
+            self.told = False
         self.last, self.at = reading, utc
 
     def _mark(self, mark):

@@ -14,6 +14,7 @@ from micropython import const
 
 from wattport.history.rows import is_gauge
 from wattport.history.segment import Segment, head
+from wattport.modules import fetch, forget
 
 FOLDER = "history"
 HALF_HOUR_S = 1800
@@ -22,6 +23,12 @@ _BLOCK = const(4096)
 ROOM = {"h": 68, "d": 19}  # blocks
 _ENOSPC = const(28)  # MicroPython's errno has no name for it
 _SPARE = const(8)  # blocks of the file system that stay free for others
+
+
+def let_go():
+    """Called by who has imported the rooms of the history for a while: they go when it goes."""
+    for name in "days export ledger rows segment store".split():
+        forget("wattport.history." + name)
 
 
 def files(kind):
@@ -55,9 +62,8 @@ def newest(kind):
             continue
         registers, flags = segment.whole()
         if os.stat(path(name))[6] > segment.size:  # a torn end: what follows it would never be found
-            from wattport.files import replace
             with open(path(name), "rb") as file:
-                replace(path(name), file.read(segment.size))
+                fetch("wattport.files", "replace")(path(name), file.read(segment.size))
         return segment, registers, flags
     return None
 

@@ -7,6 +7,8 @@ import asyncio
 from wattport.history import days, store
 from wattport.history.ledger import Ledger
 
+store.let_go()
+
 
 async def run(half, zone, log):
     """half: a HalfHour with marks. What cannot be written is made up for later, as the registers go on."""

@@ -28,6 +28,8 @@ _ROUTES = """
 /api/health GET read data 0
 /api/events GET read events 0
 /api/hour GET read hour 0
+/api/history GET read history 0
+/api/history.csv GET read history 0
 /api/peaks GET read peaks 0
 /api/settings GET owner settings 0 POST owner settings 6144
 /api/backup POST owner backup 1024

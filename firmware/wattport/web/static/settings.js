@@ -75,6 +75,8 @@ const GROUPS = [
     ["tariff.import_micro", N("Price of a kilowatt-hour from the grid"), ""],
     ["tariff.export_micro", N("What you get for a kilowatt-hour to the grid"), ""],
     ["tariff.standing_micro", N("Standing charge for a day"), ""]]],
+  [N("History"), N("Half-hours of 13 months and days of ten years, on the dongle alone."), [
+    ["history.enabled", N("Keep a history"), ""]]],
   [N("Alerts"), "", [
     [N("Capacity peaks"), N("Where the highest quarter-hours or hours of a month cost money."), [
       ["alert.peak_preset", N("Tariff"), "", {"": N("none"), be: N("Belgium (Flanders)"), no: N("Norway"), se: N("Sweden"), lu: N("Luxembourg")}],

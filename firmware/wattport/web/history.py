@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""GET /api/history?from=&to=&step= and /api/history.csv: the history, sent while it is read.
+
+from, to: UTC seconds since 1970, or a date as 2026-03-29, when the household's day begins; a day up to now when they
+are left out. step: "halfhour", "hour", "day" or "month". utc=1: a CSV with times in UTC.
+"""
+
+import asyncio
+
+from wattport.civil import day
+from wattport.clock import seconds
+from wattport.history import export, store
+from wattport.web.refused import Refused
+
+store.let_go()
+
+_DAY_S = 86400
+_LAST_S = 4102444800  # 2100
+_CSV = ("Content-Type: text/csv; charset=utf-8\r\n"
+        "Content-Disposition: attachment; filename=\"wattport-%s.csv\"\r\n")
+
+
+def _time(zone, text):
+    if text.isdigit() and len(text) < 11 and int(text) <= _LAST_S:
+        return int(text)
+    parts = text.split("-")
+    try:
+        if [len(part) for part in parts] != [4, 2, 2] or not text.replace("-", "").isdigit():
+            raise ValueError
+        year, month, date = [int(part) for part in parts]
+        return day(zone, seconds(year, month, date, 12, 0, 0) - zone.standard)[0]
+    except ValueError:
+        raise Refused(400, "bad_request", "A time is UTC seconds since 1970, or a date such as 2026-03-29.")
+
+
+class _Answer:
+    def __init__(self, pieces):
+        self._pieces = pieces
+
+    async def send(self, client):
+        for piece in self._pieces:
+            if piece is None:
+                await asyncio.sleep(0)
+                client.send()  # it is we who are slow
+            else:
+                await client.awrite(piece)
+
+
+def get(web, request):
+    app, args = web.app, request.args
+    if not app.half:
+        raise Refused(404, "not_found", "There is nothing at this address.")  # in the portal, or no history is kept
+    zone, now = app.wall.zone, app.wall.utc()
+    step = args["step"] if "step" in args else "halfhour"
+    if step not in export.STEPS:
+        raise Refused(400, "bad_request", "The step is one of " + ", ".join(export.STEPS) + ".")
+    until = _time(zone, args["to"]) if "to" in args else now or _LAST_S
+    since = _time(zone, args["from"]) if "from" in args else max(0, until - _DAY_S)
+    if now is not None:
+        until = min(until, now + _DAY_S)
+    if request.path == "/api/history":
+        return _Answer(export.document(zone, step, since, until)).send, 200, "Content-Type: application/json\r\n"
+    utc = "utc" in args and args["utc"] == "1"
+    return _Answer(export.csv(zone, step, since, until, utc)).send, 200, _CSV % step

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The history of a running dongle (32 bits, 136 KB): kept beside everything else, and asked for over the network."""
+
+import csv
+import io
+import os
+from datetime import datetime
+
+import pytest
+
+from host_tests.brokers import eventually
+from host_tests.firmware import Wire
+from host_tests.house import House
+from tools import cpython, meters
+
+cpython.install()
+
+from wattport.history.halfhour import HalfHour  # noqa: E402
+from wattport.history.ledger import Ledger  # noqa: E402
+
+HALF = 1800
+NOON = 1_760_004_000  # 2025-10-09 12:00 in Central Europe
+EARLIER = 60 * HALF  # what was recorded before the test, and two hours of silence behind it
+SILENCE = 4 * HALF
+
+
+def recorded(folder, meter):
+    """A history that ends two hours before the meter's first telegram: the registers at its beginning."""
+    end = NOON - SILENCE
+    values = {name: meter.household[name] for name in (
+        "import_wh", "import_t1_wh", "import_t2_wh", "export_wh", "export_t1_wh", "export_t2_wh")}
+    identity = meter.family.compose(meter.household, meter.state)[1]["meter_id"]
+    here = os.getcwd()
+    os.chdir(folder)
+    try:
+        half, kept = HalfHour(), None
+        for utc in range(end - EARLIER, end + 1, 300):
+            reading = {name: values[name] - 1000 - (end - utc) // 30 for name in values}
+            reading.update(meter_id=identity, power_import_w=240, power_export_w=0)
+            half.take(reading, utc, False)
+            if half.marks:
+                ledger = Ledger(kept)
+                marks, half.marks = half.marks, []
+                for mark in marks:
+                    ledger.take(mark)
+                ledger.flush()
+                kept = ledger.kept()
+    finally:
+        os.chdir(here)
+    return values["import_wh"] - 1000 - EARLIER // 30
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("history")
+    (folder / "state").mkdir()
+    meter = meters.make("dsmr5", seed=7, start=NOON - 4)
+    first = recorded(folder / "state", meter)
+    with Wire() as wire, House(folder, wire, time={"source": "meter"}) as one:
+        one._meter = meter
+        one.first = first
+
+        def closed():
+            one.newest = one.telegram()
+            rows = one.json("/api/history?from=%d&to=%d" % (NOON - HALF, NOON + 60))["rows"]
+            return rows
+        eventually(closed, "the end of the half-hour")
+        yield one
+
+
+def total(answer, name="import_wh"):
+    at = answer["columns"].index(name)
+    return sum(row[at] for row in answer["rows"])
+
+
+def test_what_came_while_the_dongle_was_off_is_there_as_an_estimate_and_the_sum_is_the_registers(house):
+    answer = house.json("/api/history?from=%d&to=%d" % (NOON - 10 * 86400, NOON + 60))
+    assert answer["step"] == "halfhour" and answer["columns"][:2] == ["start", "flags"]
+    starts = [row[0] for row in answer["rows"]]
+    assert starts == list(range(NOON - SILENCE - EARLIER, NOON, HALF))
+    assert [row[1] & 1 for row in answer["rows"]] == [0] * 60 + [1] * 4
+    assert 0 <= house.newest["import_wh"] - house.first - total(answer) <= 10  # since the half-hour began
+
+
+def test_steps_add_up(house):
+    for step, count in (("hour", 32), ("day", 2), ("month", 1)):
+        answer = house.json("/api/history?from=2025-10-01&to=%d&step=%s" % (NOON, step))
+        halves = house.json("/api/history?from=2025-10-01&to=%d" % NOON)
+        assert len(answer["rows"]) == count, answer["rows"]
+        assert total(answer) == total(halves)
+        first = datetime.fromtimestamp(answer["rows"][0][0])
+        assert first.minute == 0
+
+
+def test_the_csv_says_the_same_and_opens_as_a_table(house):
+    rows = house.json("/api/history?from=2025-10-08&to=2025-10-10")
+    status, headers, body = house.ask("/api/history.csv?from=2025-10-08&to=2025-10-10")
+    assert status == 200 and headers["Content-Type"].startswith("text/csv")
+    assert "wattport-halfhour.csv" in headers["Content-Disposition"]
+    lines = body.decode().split("\r\n")
+    assert lines[-1] == "" and not [line for line in lines if "\n" in line]
+    table = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    assert len(table) == len(rows["rows"]) > 50
+    for line, row in zip(table, rows["rows"], strict=True):
+        assert datetime.fromisoformat(line["start"]).timestamp() == row[0] and line["start"].endswith("+02:00")
+        assert [int(line[name]) if line[name] else None for name in rows["columns"][2:]] == row[2:]
+        assert ("estimated" in line["note"]) == bool(row[1] & 1)
+    utc = house.ask("/api/history.csv?from=2025-10-08&to=2025-10-10&utc=1")[2].decode()
+    assert "\r\n2025-10-08T02:00:00Z," in utc
+
+
+def test_what_is_no_time_or_step_is_refused(house):
+    for query in ("from=x", "to=2025-02-30", "from=2025-1-1", "step=year", "from=99999999999", "to="):
+        assert house.ask("/api/history?" + query)[0] == 400, query
+    assert house.json("/api/history?from=5&to=4")["rows"] == []
+
+
+def test_the_meter_goes_on_meanwhile(house):
+    health = house.health()
+    assert health["tasks"]["history"]["restarts"] == 0 and not house.firmware.logged("history can't")
+    assert health["heap_free"] > 20000
+
+
+def test_a_history_that_is_not_wanted_is_not_kept(tmp_path):
+    with Wire() as wire, House(tmp_path, wire, history={"enabled": False}) as one:
+        one.wait_for(one.telegram())
+        assert one.ask("/api/history")[0] == 404 and not (one.state / "history").exists()
