@@ -20,14 +20,13 @@ import segno
 from littlefs import LittleFS
 
 from tools import container, flashed, image, label, pages, signing, slot
-from tools.compile import RUNTIMES
 from tools.machine_code import mpy
 from tools.paths import FIRMWARE, ROOT
 
 BOARD = image.board("esp32_generic")
 SIM = ROOT / "tools" / "sim"
 BANNER = b"MicroPython v1.29.0 on 2026-08-26; Generic ESP32 module with OTA with ESP32"
-MOST = 280 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
+MOST = 256 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
 OTA = [
     ("nvs", 1, 0x02, 0x9000, 0x4000), ("otadata", 1, 0x00, 0xD000, 0x2000), ("phy_init", 1, 0x01, 0xF000, 0x1000),
     ("ota_0", 0, 0x10, 0x10000, 0x180000), ("ota_1", 0, 0x11, 0x190000, 0x180000),
@@ -186,98 +185,8 @@ def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
             mpy.read(data, BOARD.ARCHITECTURE)
 
 
-def mounted(folder, program, script):
-    """What a script prints that runs under MicroPython with the slot in `folder` mounted as the device does it."""
-    files = {"program": (folder / "program").read_bytes()}
-    for name, data in {**flashed.start(b""), **flashed.first_slot(files, "x86")}.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(data)
-    with open(folder / "boot.py", "a") as start:
-        start.write(script)
-    done = subprocess.run([str(program), "boot.py"], capture_output=True, text=True, cwd=folder,
-                          env={"MICROPYPATH": "%s:.frozen" % SIM})
-    assert done.stderr == ""
-    return done.stdout
-
-
-@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
-def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp_path, runtime):
-    program, architecture = RUNTIMES[runtime]
-    modules = compiled(architecture)
-    (tmp_path / "program").write_bytes(container.pack(modules))
-    names = [name.removesuffix(".mpy").replace("/", ".") for name in modules]
-    assert mounted(tmp_path, program, "sys.path.append(%r)\nfor name in %r:\n    __import__(name)\nprint('all', "
-                   "sys.modules['wgate'].__file__)" % (str(SIM), names)) == "all /a/wgate.mpy\n"
-
-
-def test_what_is_not_in_the_program_is_looked_for_beside_it_and_what_is_nowhere_is_missed(tmp_path):
-    program, architecture = RUNTIMES["micropython32"]
-    (tmp_path / "program").write_bytes(container.pack({"one.mpy": b"1234567", "room/two.mpy": b"89"}))
-    (tmp_path / "page.gz").write_bytes(b"page")
-    assert mounted(tmp_path, program, """
-import os
-from slot import Slot
-slot = Slot(%r)
-for path in ("/one.mpy", "/room/two.mpy", "/room", "/one.py", "/one", "/three.mpy", "/page.gz", "/no.gz"):
-    try:
-        print(path, slot.stat(path)[0] & 0xC000)
-    except OSError as error:
-        print(path, error)
-buf = bytearray(4)
-with slot.open("/one.mpy", "rb") as part:
-    print(part.read(3), part.seek(-2, 2), part.read(), part.seek(0), part.read(99), part.read())
-for path in ("/one.mpy", "/room/two.mpy"):
-    part = slot.open(path, "rb")
-    print([bytes(buf[:part.readinto(buf)]) for _ in range(3)])
-print(open("/a/one.mpy").read(), sorted(entry[0] for entry in os.ilistdir("/a")))
-try:
-    import three
-except ImportError as error:
-    print(error)
-""" % str(tmp_path)) == """\
-/one.mpy 32768
-/room/two.mpy 32768
-/room 16384
-/one.py [Errno 2] ENOENT
-/one [Errno 2] ENOENT
-/three.mpy [Errno 2] ENOENT
-/page.gz 32768
-/no.gz [Errno 2] ENOENT
-b'123' 5 b'67' 0 b'1234567' b''
-[b'1234', b'567', b'']
-[b'89', b'', b'']
-b'1234567' ['manifest', 'program']
-no module named 'three'
-"""
-
-
-def test_modules_whose_names_can_t_be_told_apart_are_refused(monkeypatch):
-    monkeypatch.setattr(container, "crc32", lambda name: len(name))
-    with pytest.raises(container.ContainerError, match="b.mpy"):
-        container.pack({"a.mpy": b"", "b.mpy": b""})
-    with pytest.raises(container.ContainerError, match="too many"):
-        container.pack({"a.mpy": bytes(1 << 24)})
-
-
-def test_boot_mounts_the_slot_and_knows_every_built_in_module_that_could_be_extended(tmp_path):
-    (tmp_path / "program").write_bytes(container.pack({}))
-    assert "'/a'" in mounted(tmp_path, RUNTIMES["micropython32"][0], "print(sys.path)")
-    imported = set()
-    for path in (FIRMWARE / "wattport").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported.update(alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(node.module.partition(".")[0])
-    # built in for good, frozen, or files
-    imported -= {"asyncio", "board", "deflate", "esp32", "gc", "microdot", "micropython", "network", "sys", "tls",
-                 "wattport"}
-    known = re.search(r"for name in \((.*?)\):", (FIRMWARE / "boot.py").read_text(), re.DOTALL)[1]
-    assert imported <= set(ast.literal_eval("(%s,)" % known))
-
-
 def test_the_application_grows_no_larger_than_this():
-    assert sum(map(len, flashed.parts(BOARD.ARCHITECTURE).values())) <= MOST
+    assert len(flashed.program(BOARD.ARCHITECTURE)[container.NAME]) <= MOST
 
 
 def test_the_folders_of_the_file_system_are_in_their_shortest_form():

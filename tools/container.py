@@ -1,29 +1,44 @@
 # SPDX-License-Identifier: MIT
 """The modules and pages of a slot as one file; firmware/slot.py reads it and says how it is made."""
 
+import zlib
 from zlib import crc32
 
 NAME = "program"
 _RECORD = 10
 _MOST = 1 << 24
+_MOST_OF_ONE = 1 << 20
+# bits of a place; one of 10 takes 1 KiB of the heap during an import, and 12 would save no more than half a hundredth
+_WINDOW = 10
+_SAVED = 8  # a part of it, to be worth it: pages are packed already, and are sought in
 
 
 class ContainerError(Exception):
     """These modules can't be one file; the text says why."""
 
 
+def _packed(data):
+    """(how it is read, the bytes)"""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -_WINDOW, 9)
+    small = deflate.compress(data) + deflate.flush()
+    return (_WINDOW, small) if len(small) <= len(data) - len(data) // _SAVED - 1 else (0, data)
+
+
 def pack(modules):
     """The file for {path: bytes}, paths from the slot's folder on: "wgate.mpy"."""
     folders = {path.rpartition("/")[0] for path in modules} - {""}
-    index, at = {}, 2 + _RECORD * (len(modules) + len(folders))
-    if at + sum(map(len, modules.values())) >= _MOST:
+    if sum(map(len, modules.values())) >= _MOST:
         raise ContainerError("%d bytes of modules are too many" % sum(map(len, modules.values())))
+    index, at = {}, 2 + _RECORD * (len(modules) + len(folders))
+    parts = {path: _packed(data) for path, data in sorted(modules.items())}
     for path in sorted(folders | set(modules)):
         name = crc32(("/" + path).encode()).to_bytes(4, "little")
         if name in index:
             raise ContainerError("%s has the CRC-32 of another module: call it something else" % path)
-        size = len(modules.get(path, b""))
-        index[name] = (at if size else 0).to_bytes(3, "little") + size.to_bytes(3, "little")
-        at += size
+        window, data = parts.get(path, (0, b""))
+        if len(data) >= _MOST_OF_ONE:
+            raise ContainerError("%s has too many bytes: %d" % (path, len(data)))
+        index[name] = (at if data else 0).to_bytes(3, "little") + (window << 20 | len(data)).to_bytes(3, "little")
+        at += len(data)
     return b"".join([len(index).to_bytes(2, "little"), *(name + place for name, place in index.items()),
-                     *(data for _, data in sorted(modules.items()))])
+                     *(data for _, data in parts.values())])

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tools import container, cpython, flashed, meters, pages
-from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, shipped, slot_tree
+from tools.compile import ARCHITECTURES, RUNTIMES, compile_tree, slot_tree
 from tools.machine_code import ARCHITECTURES as CHIPS
 from tools.machine_code import Module
 from tools.paths import FIRMWARE
@@ -99,14 +99,12 @@ def application(folder):
 
 def sizes():
     for arch in ARCHITECTURES[2:]:
-        top = slot_tree(arch)
-        files = shipped(top)
+        size = len(flashed.program(arch)[container.NAME])
         chip = "" if arch == ARCHITECTURES[2] else "." + arch
-        show("size.slot" + chip, sum(file.stat().st_size for file in files), "bytes", SLOT)
+        show("size.slot" + chip, size, "bytes", SLOT)
         # of the file system: whole blocks for the program, and one for its manifest; two for the folder
-        blocks = -(-len(flashed.program(arch)[container.NAME]) // BLOCK) + 3
-        show("size.slot_blocks" + chip, blocks * BLOCK, "bytes", SLOT)
-    packed = top / "wattport" / "web" / "static"
+        show("size.slot_blocks" + chip, (-(-size // BLOCK) + 3) * BLOCK, "bytes", SLOT)
+    packed = slot_tree(arch) / "wattport" / "web" / "static"
     show("size.page", max(pages.weights(packed).values()), "bytes", PAGE)
     show("size.pages", sum(file.stat().st_size for file in packed.rglob("*.gz")), "bytes", PAGES)
 
