@@ -88,11 +88,13 @@ class App:
         self._restart_s = self._restart_s or _RESTART_S
 
     def reading(self, reading, family):
+        odd = ""
         if self.guard:
             self.guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
-            if self.guard.news in _ODD:  # alerts will begin here
-                self.log.limited(self.guard.news, "warning", _ODD[self.guard.news])
-            if self.window and self.guard.news == "swap":
+            odd = self.guard.news
+            if odd in _ODD:
+                self.log.limited(odd, "warning", _ODD[odd])
+            if self.window and odd == "swap":
                 self.window.edge = None
         if "time" in reading:
             self.wall.meter(reading["time"], family not in _UNCHECKED)
@@ -100,8 +102,10 @@ class App:
             self.half.take(reading, self.wall.utc(), self.guard and self.guard.news == "swap")
         if self.hour:
             self._count(reading)
+        if self.alerts:
+            self.alerts.take(reading, odd, self.log.uptime_s())
         if self.window and self.window.take(reading, self.log.uptime_s(), self.wall):
-            self._tell_peak()
+            fetch("wattport.tariff.projection", "tell")(self)
         if self.publisher:
             self.publisher.reading(reading)
         if self.web:
@@ -127,10 +131,6 @@ class App:
             except OSError as error:
                 self.log.limited("today", "error", "the day's start can't be kept: %s" % error)
 
-    def _tell_peak(self):
-        if self.publisher:
-            self.publisher.keep("/peak", fetch("wattport.tariff.projection", "told")(self.window, self.log.uptime_s()))
-
     def error(self, error, frame):
         advice = _ADVICE.get(error.kind)
         self.log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
@@ -148,6 +148,8 @@ class App:
             report["web"] = self.web.status
         if self.window:
             report["peak_w"] = self.window.state.get("figure")
+        if self.alerts:
+            report["alerts"] = list(self.alerts.active)
         return report
 
     def _look(self):
@@ -211,13 +213,15 @@ class App:
                 looks = self.line.looks
                 watchdog.feed()
             self.health.look()
+            if self.alerts and self.log.uptime_s() >= self.alerts.at:
+                fetch("wattport.alert.watch", "look")(self.alerts, self.log.uptime_s())
             left_s -= 1
             if left_s <= 0:
                 if self.publisher:
                     self.publisher.health(self._report())
                 left_s = _HEALTH_S
                 if self.window:
-                    self._tell_peak()
+                    fetch("wattport.tariff.projection", "tell")(self)
                 if self.hour:
                     self.hour.look(time.ticks_ms())
             if self._restart_s:

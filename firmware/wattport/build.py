@@ -59,8 +59,12 @@ def parts(app, document, log, asked):
     if document["history"]["enabled"] and not app.portal:
         from wattport.history.halfhour import HalfHour
         app.half = HalfHour()
-    app.window = None
+    app.window = app.alerts = None
     alert = document["alert"]
+    if alert["on"] and not app.portal:
+        silent_s = alert["silent_s"] and max(alert["silent_s"], 3 * app.settings["request_s"])
+        app.alerts = fetch("wattport.alert.store", "load")(
+            app, alert, silent_s, machine.reset_cause())
     if alert["peak_preset"] and not app.portal:
         app.window = fetch("wattport.tariff.peaks", "load")(
             alert["peak_preset"], alert["peak_limit_w"], app.settings["limit_w"], zone)

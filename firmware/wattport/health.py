@@ -30,7 +30,7 @@ class Health:
         self._reset_cause = reset_cause
         self._wall = wall
         self._bytes = 0
-        self._heard = self._decoded = None  # ticks of the last byte and of the last telegram
+        self.heard = self.decoded = None  # ticks of the last byte and of the last telegram
         self._telegrams = 0
         self.family = ""
         self.guard = None  # what looks for readings that cannot be, if anything does
@@ -39,23 +39,23 @@ class Health:
         """To be called every second or so: notices what has come in since."""
         now = time.ticks_ms()
         if self._line.bytes != self._bytes:
-            self._bytes, self._heard = self._line.bytes, now
+            self._bytes, self.heard = self._line.bytes, now
         if self.meter.counters.telegrams != self._telegrams:
-            self._telegrams, self._decoded = self.meter.counters.telegrams, now
+            self._telegrams, self.decoded = self.meter.counters.telegrams, now
         # a time that never moves again would come round as young after six days of ticks
-        self._heard = self._no_older_than_a_day(self._heard, now)
-        self._decoded = self._no_older_than_a_day(self._decoded, now)
+        self.heard = self._no_older_than_a_day(self.heard, now)
+        self.decoded = self._no_older_than_a_day(self.decoded, now)
 
     def _no_older_than_a_day(self, at, now):
         if at is None or time.ticks_diff(now, at) < _DAY_MS:
             return at
         return time.ticks_add(now, -_DAY_MS)
 
-    def _age_s(self, at):
-        return None if at is None else time.ticks_diff(time.ticks_ms(), at) // 1000
+    def age_s(self, at, never=None):
+        return never if at is None else time.ticks_diff(time.ticks_ms(), at) // 1000
 
     def meter_state(self):
-        for at, state in ((self._decoded, "ok"), (self._heard, "undecoded")):
+        for at, state in ((self.decoded, "ok"), (self.heard, "undecoded")):
             if at is not None and time.ticks_diff(time.ticks_ms(), at) < _SILENT_MS:
                 return state
         return "silent"
@@ -73,7 +73,7 @@ class Health:
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
         values = (
             VERSION, self._log.uptime_s(), self._reset_cause, self.meter_state(), self.family,
-            self._age_s(self._decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
+            self.age_s(self.decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
             counters.key_unused, counters.stale, self._line.text, self._line.found, odd.get("held", 0),
             odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
             self._wifi.rssi(), self._wifi.state, self._tasks, self._mqtt,

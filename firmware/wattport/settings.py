@@ -84,6 +84,13 @@ standing_micro 0 whole 0 1000000000""",
     """history
 enabled true flag""",
     """alert
+on true flag
+voltage_low_mv 207000 whole 0 1000000
+voltage_high_mv 253000 whole 0 1000000
+power_w 0 whole 0 10000000
+reverse false flag
+silent_s 120 whole 0 86400
+tariff false flag
 peak_preset "" one ,be,no,se,lu
 peak_limit_w 0 whole 0 10000000""",
 )

@@ -136,6 +136,8 @@ def _config(about, entity, name, row, template, topic, model="", diagnostic=Fals
     if diagnostic:
         config["entity_category"] = "diagnostic"
     config.update(more or {})
+    if not config["expire_after"]:
+        del config["expire_after"]
     return "%s/%s/%s/%s/config" % (prefix, kind, device_id, entity), encode(config)
 
 
@@ -216,8 +218,8 @@ def of_health(about, health, announced):
         elif name == "meter":
             template = "{{ value_json.meter | default(this.state) }}"
             yield _config(about, "health_meter", "Meter port", None, template, "/health", "", True)
-        elif name == "peak_w":
-            yield from fetch("wattport.publish.watched", "of_peak")(about, _config)
+        elif name in ("peak_w", "alerts"):
+            yield from fetch("wattport.publish.watched", "of_" + name)(about, _config)
         row = _ending(name, _HEALTH_ENDINGS)
         if row and safe_id(name) == name and isinstance(value, int) and not isinstance(value, bool):
             template = _template("value_json." + name, row)

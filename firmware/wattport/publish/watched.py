@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Home Assistant's entities for capacity peaks. Loaded by `discovery`, which gives its `_config`."""
+"""Home Assistant's entities for capacity peaks and alerts. Loaded by `discovery`, which gives its `_config`."""
 
 _W = "_w", 1, "W", "power", "m", 0
 
 
-def of_peak(about, config):
+def of_peak_w(about, config):
     """Yields (topic, payload); what stands in /peak is in `tariff.projection`."""
     for entity, name in (("figure_w", "Peak, this month"), ("average_w", "Peak window, last average"),
                          ("projected_w", "Peak window, projected average"), ("allowed_w", "Power still allowed")):
@@ -13,3 +13,15 @@ def of_peak(about, config):
                  "{{ (value_json.until | as_datetime).isoformat() if value_json.until else none }}", "/peak")
     yield config(about, "peak_over", "Peak ahead", None, "{{ 'ON' if value_json.over else 'OFF' }}", "/peak",
                  kind="binary_sensor", more={"device_class": "problem"})
+
+
+def of_alerts(about, config):
+    """One binary sensor for all, with what is wrong in its attributes, and an event for each that begins or ends. What
+    stands in /alert and /alerts is in `alert.change`; they come when something changes, so nothing expires."""
+    yield config(about, "alerts", "Problem", None, "{{ 'ON' if value_json.active else 'OFF' }}", "/alerts",
+                 kind="binary_sensor", more={
+                     "device_class": "problem", "expire_after": 0,
+                     "json_attributes_topic": about[2] + "/alerts"})
+    yield config(about, "alert", "Alert", None,
+                 "{{ dict(value_json, event_type='begins' if value_json.active else 'ends') | tojson }}", "/alert",
+                 kind="event", more={"event_types": ["begins", "ends"], "expire_after": 0})

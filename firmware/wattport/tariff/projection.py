@@ -8,6 +8,16 @@ from wattport.tariff.window import HOLD_S
 _LEAST_S = const(30)  # at the very end of a window a kettle could be run at 100 kW
 
 
+def tell(app):
+    """The broker, and the alerts."""
+    now_s = app.log.uptime_s()
+    made = told(app.window, now_s)
+    if app.publisher:
+        app.publisher.keep("/peak", made)
+    if app.alerts:
+        app.alerts.change("peak", made["over"], made["limit_w"], now_s)
+
+
 def told(window, uptime_s):
     """{"window_s", "average_w" of the last whole window, "projected_w" of the running one at the present power,
     "allowed_w", what may be used more than now, until "until", UTC, "peaks": [{"time", "w"}] of the month, the highest

@@ -31,6 +31,7 @@ _ROUTES = """
 /api/history GET read history 0
 /api/history.csv GET read history 0
 /api/peaks GET read peaks 0
+/api/alerts GET read alerts 0
 /api/settings GET owner settings 0 POST owner settings 6144
 /api/backup POST owner backup 1024
 /api/restore POST owner restore 8192

@@ -77,7 +77,14 @@ const GROUPS = [
     ["tariff.standing_micro", N("Standing charge for a day"), ""]]],
   [N("History"), N("Half-hours of 13 months and days of ten years, on the dongle alone."), [
     ["history.enabled", N("Keep a history"), ""]]],
-  [N("Alerts"), "", [
+  [N("Alerts"), N("Told on the dashboard, to the broker and in Home Assistant."), [
+    ["alert.on", N("Tell when something is wrong"), ""],
+    ["alert.voltage_low_mv", N("Voltage too low, below so many millivolts"), N("207000 is 207 V, 10 % below the usual. 0: never.")],
+    ["alert.voltage_high_mv", N("Voltage too high, above so many millivolts"), N("253000 is 253 V, 10 % above the usual. 0: never.")],
+    ["alert.power_w", N("Power too high, above so many W"), N("From the grid, for half a minute. 0: never.")],
+    ["alert.reverse", N("Power to the grid is wrong here"), N("For houses without solar panels or a battery.")],
+    ["alert.silent_s", N("Meter silent for so many seconds"), N("0: never.")],
+    ["alert.tariff", N("Tell when the tariff changes"), ""],
     [N("Capacity peaks"), N("Where the highest quarter-hours or hours of a month cost money."), [
       ["alert.peak_preset", N("Tariff"), "", {"": N("none"), be: N("Belgium (Flanders)"), no: N("Norway"), se: N("Sweden"), lu: N("Luxembourg")}],
       ["alert.peak_limit_w", N("Most that a window’s average may be, in W"), N("In Luxembourg the reference power. 0: what the tariff says.")]]]]],
