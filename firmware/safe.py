@@ -192,8 +192,8 @@ def _serve(client, feed):
     elif path.startswith("/api/"):
         record = slots.read()
         _send(client, "200 OK", "application/json", json.dumps({
-            "version": None, "slot": None, "state": "safe", "why": record.get("why"), "failed": record.get("failed"),
-            "detail": record.get("detail")}))
+            "version": None, "slot": None, "state": "safe", "chip": running.running("0.0")["chip"],
+            "why": record.get("why"), "failed": record.get("failed"), "detail": record.get("detail")}))
     else:
         about = running.running("0.0")
         _send(client, "200 OK", "text/html; charset=utf-8", _PAGE % (about["chip"], "Ready."))

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from tools.paths import FIRMWARE
 
 # for who writes programs, not for who looks at a page
-_TECHNICAL = ("portal", "not_found", "method", "unknown_host", "origin", "json_needed", "bad_request", "too_large")
+_TECHNICAL = ("portal", "not_found", "method", "unknown_host", "origin", "json_needed", "bad_request", "too_large",
+              "receive_first")
 
 
 class _Texts(HTMLParser):

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
 """A stage without a broker: bundles are pushed to hosts, and the hosts asked how they fare.
 
-The dongles here speak the API of docs/openapi.yaml and nothing else; what sends a bundle is a plain POST.
+The dongles here speak the API of docs/openapi.yaml and nothing else.
 """
 
-import http.client
 import json
-import sys
+import os
 import threading
 import time
-import types
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from host_tests.test_fleet_tool import bundle
+from tools import push
 from tools.fleet import __main__ as tool
 from tools.fleet import bundles, rollout, web
 
@@ -36,8 +35,18 @@ class _Api(BaseHTTPRequestHandler):
                             "login": False, "setup": False, "password": True, "private": False, "wifi": "connected"},
             "/api/health": {"version": version, "uptime_s": 5, "meter": "ok", "heap_free": 50000, "chip": "xtensawin",
                             "board": "esp32_generic", "trial": trial, "errors": {}, "rssi": -60},
-            "/api/update": {"version": version, "slot": "a", "state": "idle", "done": 0, "total": 0, "error": "",
-                            "trial": trial, "failed": "", "why": "meter" if dongle.pushed and version == OLD else ""}}
+            "/api/update": {"version": version, "slot": "a", "chip": "xtensawin", "board": "esp32_generic",
+                            "state": "idle", "key": True, "url": False, "latest": None, "newer": False, "error": "",
+                            "detail": "", "trial": trial, "failed": "",
+                            "why": "meter" if dongle.pushed and version == OLD else ""}}
+        if dongle.ticket:
+            answers["/api/update"] = {"version": OLD, "chip": "xtensawin", "board": "esp32_generic", "slot": "a",
+                                      "trial": False, "state": "ready", "done": 0, "total": 0, "error": "",
+                                      "detail": ""}
+            if self.path != "/api/update":
+                return self._answer(200, "It waits for an update.")
+        if dongle.pushed and dongle.fault == "breaks":
+            answers = dict.fromkeys(answers, {"version": None, "slot": None, "state": "safe", "why": "damaged"})
         private = dongle.fault == "private" and self.path == "/api/health"
         if private and self.headers.get("Authorization") != "Bearer secret":
             self._answer(401, {"error": "login_needed"})
@@ -47,13 +56,21 @@ class _Api(BaseHTTPRequestHandler):
     def do_POST(self):
         dongle = self.server.dongle
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/api/update/receive":
+            if self.headers.get("Authorization") != "Bearer secret":
+                return self._answer(401, {"error": "login_needed", "detail": "The password is needed for this."})
+            dongle.ticket, dongle.away_until = os.urandom(16).hex(), time.monotonic() + 0.1
+            return self._answer(200, {"ticket": dongle.ticket, "restart_s": 3})
+        if self.headers.get("Authorization") != "Bearer %s" % dongle.ticket or not dongle.ticket:
+            return self._answer(401, {"error": "ticket", "detail": "Ask /api/update/receive for a ticket first."})
+        if self.path == "/api/update/cancel":
+            dongle.ticket = None
+            return self._answer(200, {"restart_s": 2})
         dongle.pushes += 1
-        if self.headers.get("Authorization") != "Bearer secret":
-            return self._answer(401, {"error": "login_needed", "detail": "The password is needed for this."})
         if dongle.fault == "refuses":
             return self._answer(422, {"error": "signature", "detail": "The signature of the bundle is wrong."})
         dongle.new = bundles.manifest(body, "what was pushed")["version"]
-        dongle.pushed = True
+        dongle.pushed, dongle.ticket = True, None
         dongle.away_until = -1 if dongle.fault == "vanishes" else time.monotonic() + 0.2
         dongle.confirmed_at = time.monotonic() + 0.6
         return self._answer(200, {"version": NEW, "restart_s": 1})
@@ -72,6 +89,7 @@ class _Api(BaseHTTPRequestHandler):
 class WebDongle:
     def __init__(self, name, fault=""):
         self.name, self.fault, self.version = name, fault, OLD
+        self.ticket = None
         self.pushed, self.pushes, self.away_until, self.confirmed_at = False, 0, 0, 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Api)
         self._server.dongle = self
@@ -83,30 +101,9 @@ class WebDongle:
         self._server.server_close()
 
 
-class Refused(Exception):
-    def __init__(self, kind, text):
-        super().__init__(text)
-        self.kind = kind
-
-
-def push(host, path, password=None, token=None, downgrade=False, progress=None):
-    connection = http.client.HTTPConnection(host, timeout=10)
-    with open(path, "rb") as file:
-        connection.request("POST", "/api/update", file.read(), {"Authorization": "Bearer %s" % token})
-    answer = connection.getresponse()
-    found = json.loads(answer.read())
-    connection.close()
-    if answer.status != 200:
-        raise Refused(found["error"], found["detail"])
-    return found
-
-
 @pytest.fixture
 def quick(monkeypatch):
-    module = types.ModuleType("tools.push")
-    module.push = push
-    monkeypatch.setitem(sys.modules, "tools.push", module)
-    monkeypatch.setattr("tools.push", module, raising=False)
+    monkeypatch.setattr(push, "LOOK_S", 0.1)
     monkeypatch.setattr(rollout, "ASK_S", 0.1)
 
 
@@ -120,16 +117,20 @@ def stage(folder, dongles, *more, token="secret"):
 
 def test_bundles_are_pushed_in_stages_and_each_outcome_has_its_name(tmp_path, quick, capsys):
     dongles = [WebDongle("w%d" % at, fault) for at, fault in enumerate(
-        ("", "", "rolls_back", "refuses", "vanishes", "private", ""))]
-    how = "--first", 2, "--batch", 3, "--max-failures", 3, "--wait", "4s", "--state", tmp_path / "state.json"
+        ("", "", "rolls_back", "refuses", "vanishes", "private", "breaks", ""))]
+    how = "--first", 2, "--batch", 3, "--max-failures", 4, "--wait", "4s", "--state", tmp_path / "state.json"
     assert stage(tmp_path, dongles, *how) == 3
     said = capsys.readouterr().out
-    assert "4 updated, 1 refused, 1 rolled back, 1 silent" in said
+    assert "4 updated, 1 refused, 1 rolled back, 1 safe mode, 1 silent" in said
     assert "w2: rolled back, meter" in said and "w3: refused, signature: The signature of the bundle" in said
+    assert "w6: safe mode, tools.bundle push gives it a bundle" in said
     assert "w4: silent, " in said and all(dongle.pushes == 1 for dongle in dongles)
     dongles[4].close()
-    assert stage(tmp_path, [one for one in dongles if not one.fault], "--dry-run") == 0
-    assert "3 left out, already" in capsys.readouterr().out
+    assert stage(tmp_path, [one for one in dongles if one.fault in ("", "breaks")], "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "3 left out, already" in said and "1 left out, safe_mode" in said
+    assert tool.main(["list", "--host", dongles[6].host]) == 0
+    assert dongles[6].host + "  ?        safe mode" in capsys.readouterr().out
     for dongle in dongles:
         dongle.close()
 

@@ -6,6 +6,7 @@
     python -m tools.bundle inspect FILE                  what is in it, and who signed it
     python -m tools.bundle verify FILE --key PUBLIC      as a dongle does
     python -m tools.bundle succeed NEW-PUBLIC            sign the key that comes next, with the one of now
+    python -m tools.bundle push HOST [FILE...]           bring one to a dongle; the newest in dist/ without FILE
 """
 
 import argparse
@@ -16,7 +17,7 @@ import zlib
 from base64 import b64decode, b64encode
 from pathlib import Path
 
-from tools import flashed, signing
+from tools import delivery, flashed, signing
 from tools.compile import CompileError
 from tools.paths import DIST, ROOT
 
@@ -199,13 +200,15 @@ def main(argv=None):
         one.add_argument("--key", metavar="FILE")
         one.add_argument("--output", metavar="FILE", type=Path)
         one.set_defaults(run=run)
+    delivery.add(verbs)
     options = parser.parse_args(argv)
     try:
-        options.run(options)
-    except (BundleProblem, signing.KeyProblem, device.BundleError) as error:
+        return options.run(options) or 0
+    except (BundleProblem, signing.KeyProblem, device.BundleError, delivery.PushError) as error:
         print("bundle: %s" % error, file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

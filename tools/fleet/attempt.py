@@ -16,6 +16,7 @@ FAILURES = {
     "unhealthy": "runs the new version, but in worse health than before",
     "unconfirmed": "runs the new version, but still on trial when the wait was over",
     "stuck": "is there, but not at the new version when the wait was over",
+    "safe_mode": "neither the new version nor the old one starts: it waits for a bundle",
     "silent": "nothing was heard of it until the wait was over",
     "unreadable": "only messages that no dongle sends, until the wait was over",
     "unreachable": "could not be told to update",

@@ -12,6 +12,7 @@ SKIPPED = {
     "offline": "its last will says so",
     "unheard": "only what the broker had kept of it is there",
     "updating": "is in the middle of an update, or on trial",
+    "safe_mode": "neither of its programs starts: tools.bundle push gives it one",
     "unreadable": "sends what no dongle sends",
     "no_version": "does not tell its version",
     "no_chip": "does not tell its chip family",
@@ -44,6 +45,8 @@ def reason(dongle, bundles):
         return "offline"
     if dongle.heard is None and not dongle.odd:
         return "unheard"
+    if dongle.get("safe"):
+        return "safe_mode"
     if not version or dongle.odd and not dongle.get("chip"):
         return "unreadable" if dongle.odd else "no_version"
     if version == bundles.version and not dongle.get("trial"):

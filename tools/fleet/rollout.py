@@ -83,7 +83,9 @@ class ByWeb:
         except OSError:
             found = None
         rollout.stage.state(attempt.name, bool(found))
-        if found and found[0] == attempt.name:  # else another one has its address now
+        if found and found[1].get("safe"):
+            rollout.lost(attempt.name)
+        elif found and found[0] == attempt.name:  # else another one has its address now
             rollout.heard(attempt.name, found[1])
 
 
@@ -104,6 +106,10 @@ class Rollout:
         attempt = self.stage.heard(name, report, self._clock())
         if attempt:
             self._settled(attempt)
+
+    def lost(self, name):
+        """It is in its safe mode."""
+        self._settled(self.stage.failed(name, "safe_mode", "tools.bundle push gives it a bundle", self._clock()))
 
     def _settled(self, attempt):
         self._dirty = True

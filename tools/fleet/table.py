@@ -35,7 +35,7 @@ def _row(dongle):
     return (
         dongle.name, dongle.get("version", "?"), dongle.get("slot", ""),
         "" if trial is None else "trial" if trial else "no", dongle.get("board", ""), dongle.get("chip", ""),
-        {True: "online", False: "offline", None: "?"}[dongle.online],
+        "safe mode" if dongle.get("safe") else {True: "online", False: "offline", None: "?"}[dongle.online],
         dongle.get("meter", ""), "" if age is None else ago(age), "" if heap is None else "%d KB" % (heap >> 10),
         "" if rssi is None else str(rssi), "" if up is None else ago(up), str(dongle.get("errors", "")),
         _update(dongle))

@@ -7,6 +7,7 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from tools import push as pushing
 from tools.fleet import mdns
 from tools.fleet.attempt import VERDICTS
 from tools.fleet.dongle import HEALTH, Dongle, Odd, parse
@@ -18,8 +19,8 @@ _SWEEP = 1024  # addresses of one network
 _MOST = 16384
 _STATUS = {"device": "name", "version": "name", "portal": "flag", "private": "flag"}
 _UPDATE = {"version": "name", "slot": "name", "state": "text", "done": "count", "total": "count", "trial": "trial",
-           "latest_version": "name", "error": "text", "why": "text"}
-_BUSY = ("receiving", "verifying", "restarting")
+           "latest": "name", "error": "text", "why": "text"}
+_BUSY = ("ready", "receiving", "verifying", "restarting")
 
 
 class SendError(Exception):
@@ -74,10 +75,14 @@ def _ask(host, path, token, fields):
 
 
 def report(host, token=None):
-    """(device id, report) of what answers there, all of it that it tells; None when it is no dongle. OSError, Odd."""
+    """(device id, report) of what answers there, all of it that it tells; None when it is no dongle. OSError, Odd. In
+    its safe mode a dongle has no id: "", and nothing to tell."""
     status, body = _get(host, "/api/status", token)
     try:
-        if status != 200 or type(json.loads(body).get("device")) is not str:
+        found = json.loads(body)
+        if status == 200 and found.get("state") == "safe" and "device" not in found:
+            return "", {"safe": True}
+        if status != 200 or type(found.get("device")) is not str:
             return None
     except (ValueError, RecursionError, AttributeError):
         return None
@@ -90,6 +95,8 @@ def report(host, token=None):
     if state is not None:
         update["in_progress"] = state in _BUSY
         update["update_percentage"] = 100 * done // total if done and total else 0
+    if "latest" in update:
+        update["latest_version"] = update.pop("latest")
     merged = {"private": health is None, **found, **(health or {}), **update}
     merged.pop("portal", None)
     return merged.pop("device"), merged
@@ -109,8 +116,8 @@ def look(host, token=None):
     if not found:
         return None
     name, facts = found
-    dongle = Dongle(name)
-    dongle.host, dongle.online, dongle.private = host, True, facts.pop("private")
+    dongle = Dongle(name or "%s:%d" % host)
+    dongle.host, dongle.online, dongle.private = host, True, facts.pop("private", False)
     dongle.take(facts, 0)
     return dongle
 
@@ -122,10 +129,9 @@ def sweep(hosts, token=None):
 
 
 def push(host, path, password=None, token=None):
-    """A bundle to a dongle; SendError."""
-    from tools import push as pushing
+    """A bundle to a dongle, which then tries it out; SendError."""
     try:
-        pushing.push("%s:%d" % host, path, password=password, token=token)
+        pushing.push("%s:%d" % host, path, password=password, token=token, wait_s=0)
     except Exception as error:  # whatever it is, this dongle has no update and the next may have one
         kind = getattr(error, "kind", None)
         raise SendError("refused" if kind in VERDICTS else "unreachable",

@@ -88,6 +88,11 @@ const GROUPS = [
     [N("Capacity peaks"), N("Where the highest quarter-hours or hours of a month cost money."), [
       ["alert.peak_preset", N("Tariff"), "", {"": N("none"), be: N("Belgium (Flanders)"), no: N("Norway"), se: N("Sweden"), lu: N("Luxembourg")}],
       ["alert.peak_limit_w", N("Most that a window’s average may be, in W"), N("In Luxembourg the reference power. 0: what the tariff says.")]]]]],
+  [N("Updates from an address"), N("Where the dongle looks for a new version by itself."), [
+    ["update.url", N("Address of the bundle"), N("{chip} in it stands for the chip family. Empty: updates come by hand only.")],
+    ["update.interval_h", N("Hours between two looks"), N("0: never.")],
+    ["update.auto", N("Install what is newer by itself"), N("Only what is signed with your dongle’s key; what is not well is undone.")],
+    ["update.ca", N("Certificate of the authority"), N("For https: the one that signed the address’s certificate, as PEM text.")]]],
 ];
 const APART = ["web.token"];  // has buttons of its own
 const TESTS = {"meter.auth_key": ["key", N("Check the key")], "mqtt.ca": ["mqtt", N("Test the connection")]};
@@ -525,6 +530,7 @@ async function start() {
   setText($("about"), "Wattport " + (status.version || "") + ", " + (status.device || ""));
   build();
   service();
+  if (!updating) showUpdate();
 }
 
 ready.then(() => {
