@@ -3,12 +3,13 @@
 
 import csv
 import io
+import json
 import os
 from datetime import datetime
 
 import pytest
 
-from host_tests.brokers import eventually
+from host_tests.brokers import Listener, Mosquitto, eventually
 from host_tests.firmware import Wire
 from host_tests.house import House
 from tools import cpython, meters
@@ -40,6 +41,8 @@ def recorded(folder, meter):
             half.take(reading, utc, False)
             if half.marks:
                 ledger = Ledger(kept)
+                for _ in ledger.load():
+                    pass
                 marks, half.marks = half.marks, []
                 for mark in marks:
                     ledger.take(mark)
@@ -59,13 +62,16 @@ def house(tmp_path_factory):
     with Wire() as wire, House(folder, wire, time={"source": "meter"}) as one:
         one._meter = meter
         one.first = first
-
-        def closed():
-            one.newest = one.telegram()
-            rows = one.json("/api/history?from=%d&to=%d" % (NOON - HALF, NOON + 60))["rows"]
-            return rows
-        eventually(closed, "the end of the half-hour")
+        closed(one)
         yield one
+
+
+def closed(house):
+    """Send telegrams until the half-hour before noon is in the history."""
+    def there():
+        house.newest = house.telegram()
+        return house.json("/api/history?from=%d&to=%d" % (NOON - HALF, NOON + 60))["rows"]
+    eventually(there, "the end of the half-hour")
 
 
 def total(answer, name="import_wh"):
@@ -119,6 +125,34 @@ def test_the_meter_goes_on_meanwhile(house):
     health = house.health()
     assert health["tasks"]["history"]["restarts"] == 0 and not house.firmware.logged("history can't")
     assert health["heap_free"] > 20000
+
+
+def test_half_hours_that_the_broker_missed_are_sent_later_oldest_first_and_once(tmp_path):
+    (tmp_path / "state").mkdir()
+    meter = meters.make("dsmr5", seed=7, start=NOON - 4)
+    recorded(tmp_path / "state", meter)
+    # the last that the broker has: three more were recorded while it was away, then the dongle was off for four
+    number = (NOON - SILENCE) // HALF - 3
+    cursor = tmp_path / "state" / "history" / "sent.txt"
+    cursor.write_text(str(number))
+    with Mosquitto(tmp_path) as broker, Wire() as wire, Listener(broker.port) as listener:
+        mqtt = {"host": "127.0.0.1", "port": broker.port, "discovery": False}
+        with House(tmp_path, wire, time={"source": "meter"}, mqtt=mqtt) as house:
+            house._meter = meter
+            closed(house)
+            topic = house.firmware.topic("halfhour")
+            eventually(lambda: len(listener.payloads(topic)) >= 7, "the half-hours")
+            eventually(lambda: cursor.read_text() == str(NOON // HALF), "the note of that")
+        wire.unplug()
+        with House(tmp_path, wire, time={"source": "meter"}, mqtt=mqtt) as house:  # and a restart sends nothing again
+            house._meter = meter
+            readings = house.firmware.topic("reading")
+            seen = len(listener.payloads(readings))
+            eventually(lambda: house.telegram() and len(listener.payloads(readings)) > seen + 3, "readings")
+        told = [json.loads(text) for text in listener.payloads(topic)]
+    assert [one["start"] for one in told] == [(number + i) * HALF for i in range(7)]
+    assert [one["estimated"] for one in told] == [False] * 3 + [True] * 4
+    assert all(one["minutes"] == 30 and one["import_wh"] >= 0 for one in told)
 
 
 def test_a_history_that_is_not_wanted_is_not_kept(tmp_path):

@@ -48,6 +48,8 @@ class Dongle:
                         "devices": {1: {"id": "G", "volume_l": register // 7}}}, utc, False)
         while self.half.marks:
             ledger = Ledger(self.half.kept)
+            for _ in ledger.load():
+                pass
             marks, self.half.marks = self.half.marks, []
             for mark in marks:
                 ledger.take(mark)
@@ -68,7 +70,7 @@ def look(since, until, now):
         assert values["import_wh"] == HALF and not flags & 1, (start, flags, values)
         end = start + HALF
     assert until <= since or first is not None and first <= since and end >= until, (first, since, end, until)
-    for number, flags, values in days.rows(0, 99999):
+    for number, flags, values in [row for row in days.rows(0, 99999) if row]:
         hours = 23 if number == {SUMMER} else 24
         assert values["import_wh"] == hours * 3600, (number, flags, values)
 
@@ -89,7 +91,7 @@ for half in range({HALVES}):
         dongle.telegram(utc + second)
 journal = flash.journal
 told = {"writes": len(journal), "files": len(store.files("h")), "dropped": store.files("h")[0][1] - 1,
-        "days": len(list(days.rows(0, 99999)))}
+        "days": len([row for row in days.rows(0, 99999) if row])}
 closed.append((len(journal) + 1, 0, 0, store.files("h")[0][0] * HALF))
 unmounted()
 

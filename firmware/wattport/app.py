@@ -186,10 +186,17 @@ class App:
                 self.wall.utc()
 
     async def _remember(self):
-        """Half-hours that are over go into the history."""
+        """Half-hours that are over go into the history, and to the broker."""
+        half, publisher = self.half, self.publisher
         while True:
-            if self.half.marks:
-                await fetch("wattport.history.task", "run")(self.half, self.wall.zone, self.log)
+            owes = publisher and publisher.status["connected"] and half.kept and half.kept[3] != half.owed
+            half.busy = bool(half.marks or owes)
+            if half.busy and not half.users:
+                if half.marks:
+                    await fetch("wattport.history.task", "run")(half, self.wall.zone, self.log)
+                else:
+                    await fetch("wattport.history.forward", "run")(half, publisher)
+                half.busy = False
             await asyncio.sleep_ms(1000)
 
     async def _prove(self):

@@ -59,6 +59,8 @@ def parts(app, document, log, asked):
     if document["history"]["enabled"] and not app.portal:
         from wattport.history.halfhour import HalfHour
         app.half = HalfHour()
+        if app.publisher:
+            app.publisher.half = app.half
     app.window = app.alerts = None
     alert = document["alert"]
     if alert["on"] and not app.portal:

@@ -29,6 +29,7 @@ def done():
         os.rmdir(store.FOLDER)
     except OSError:
         pass
+    store.FOLDER = "history"
 
 
 class House:
@@ -53,6 +54,8 @@ class House:
     def work(self):
         if self.half.marks:
             ledger = Ledger(self.half.kept)
+            for _ in ledger.load():
+                pass
             marks, self.half.marks = self.half.marks, []
             for mark in marks:
                 ledger.take(mark)

@@ -8,8 +8,6 @@ from wattport.civil import day
 from wattport.history import store
 from wattport.history.rows import PART, Rows
 
-_PAUSE = 8  # half-hours between two breaths
-
 
 def number(zone, utc):
     return (utc + zone.offset(utc)) // 86400
@@ -30,12 +28,14 @@ def total(zone, number, found):
     start, end = bounds(zone, number)
     begin, end = _halves(start, end)
     flags, count = None, 0
-    for _, more, names, values in store.between("h", begin, end):
+    for row in store.between("h", begin, end):
+        if not row:
+            yield None
+            continue
+        _, more, names, values = row
         store.merge(found, names, values)
         flags = (flags or 0) | more
         count += 1
-        if count % _PAUSE == 0:
-            yield None
     if count:
         yield flags if count == end - begin else flags | PART
 
@@ -44,7 +44,10 @@ def catch_up(zone, utc):
     """Keep what the days that are over brought. utc: the end of the last half-hour that is kept. Yields every now and
     then; the last thing is the number of the day that is not over. OSError when it cannot be written."""
     today = number(zone, utc)
-    found = store.newest("d")
+    found = None
+    for told in store.newest("d"):
+        found = told
+        yield None
     if found and found[0].rows.next <= today:
         due = found[0].rows.next
     elif found:  # the clock was set back: they come once more
@@ -67,7 +70,10 @@ def keep(zone, number):
         yield None
     if flags is None:
         return
-    found = store.newest("d")
+    found = None
+    for told in store.newest("d"):
+        found = told
+        yield None
     if found:
         segment = found[0]
         rows = segment.rows
@@ -86,6 +92,10 @@ def _nothing(name):
 
 
 def rows(begin, end):
-    """(number, flags, {name: value}) of each day that is kept, begin <= number < end."""
-    for number, flags, names, values in store.between("d", begin, end):
+    """(number, flags, {name: value}) of each day that is kept, begin <= number < end; None: a breath."""
+    for row in store.between("d", begin, end):
+        if not row:
+            yield None
+            continue
+        number, flags, names, values = row
         yield number, flags, {names[i]: values[i] for i in range(len(names)) if values[i] is not None}

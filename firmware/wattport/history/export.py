@@ -7,9 +7,8 @@ import json
 from wattport.civil import fields
 from wattport.history import days, store
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, is_gauge
+from wattport.history.segment import BREATH
 
-STEPS = ("halfhour", "hour", "day", "month")
-_BREATH = 8  # rows
 NOTES = ((ESTIMATED, "estimated"), (NEW, "new"), (CLOCK, "clock"), (PART, "part"))
 
 
@@ -18,7 +17,7 @@ def columns(step, since, until):
     found = []
     for kind, begin, end in (("h", since // store.HALF_HOUR_S, until // store.HALF_HOUR_S),
                              ("d", since // 86400 - 1, until // 86400 + 1)):
-        if kind == "h" or step in STEPS[2:]:
+        if kind == "h" or step in ("day", "month"):
             for head in store.heads(kind, begin, end):
                 found += [name for name in head["names"].split() if name not in found]
                 yield None
@@ -27,21 +26,24 @@ def columns(step, since, until):
 
 def _halves(since, until):
     """(start, flags, values), and a breath now and then."""
-    left = _BREATH
-    for row in store.rows(since, until):
+    left = BREATH
+    for row in store.rows(since, until, True):
         yield row
         left -= 1
-        if not left:
-            left = _BREATH
+        if not left:  # a long gap is one record
+            left = BREATH
             yield None
 
 
 def _days(zone, since, until):
     """(start, flags, values) of days: those that are kept, then what the half-hours since have brought."""
     due, end = days.number(zone, since), days.number(zone, until - 1) + 1
-    for number, flags, values in days.rows(due, end):
+    for row in days.rows(due, end):
+        if not row:
+            yield None
+            continue
+        number, flags, values = row
         yield days.bounds(zone, number)[0], flags, values
-        yield None
         due = number + 1
     while due < end:
         values, flags = {}, None
@@ -83,7 +85,8 @@ def _together(zone, source, group):
 
 
 def rows(zone, step, since, until):
-    """(start in UTC, flags, {name: value}) of each step from `since` to before `until`, UTC; or None, a breath."""
+    """step: "halfhour", "hour", "day" or "month". (start in UTC, flags, {name: value}) of each from `since` to before
+    `until`, UTC; or None, a breath."""
     if step == "halfhour":
         return _halves(since, until)
     if step == "hour":

@@ -22,6 +22,10 @@ class HalfHour:
     def __init__(self):
         self.marks = []
         self.kept = self.number = self.last = self.at = self.meter = self.day = None
+        self.out = None  # the text of one, for the publisher, which empties it when the broker has it
+        self.owed = self.saved = None  # see `forward`
+        self.busy = False  # the ledger or what sends wants the history for itself
+        self.users = 0  # answers that are read from it
         self.due = False  # the next registers are the first of this half-hour
         self.told = False  # the last ones are in `marks`
         self.gauges = [None] * 4  # highest import and export, W; lowest and highest voltage, mV

@@ -52,7 +52,7 @@ def _measured(reading):
 
 
 class Ledger:
-    """kept: what an earlier one left in `kept()`, or None: then it goes on from what the flash holds.
+    """kept: what an earlier one left in `kept()`, or None. `load` first, then `take` and `flush`.
 
     `at`, `last`: the latest moment and its registers; `next`, `registers`: the half-hour that runs and the registers at
     its beginning; `soft`: those are an estimate. `fresh`: the next row begins a new file."""
@@ -71,7 +71,13 @@ class Ledger:
         self.levels, self.registers, self.last, self.waiting = [], [], [], {}
         self.at = self.meter = None
         self.soft, self.ids, self.fresh = False, {}, False
-        found = store.newest("h")
+
+    def load(self):
+        """Go on from what the flash holds, when nothing was kept; breaths."""
+        found = None
+        for told in store.newest("h") if self.next is None else ():
+            found = told
+            yield None
         if found:
             segment, self.registers, flags = found
             rows = segment.rows

@@ -16,6 +16,7 @@ from micropython import const
 
 from wattport.history.rows import Rows, is_gauge, spread
 
+BREATH = 8  # rows: a few milliseconds of a chip
 _PIECE = const(512)
 _RECORD = const(160)  # none is longer: 24 columns of five bytes, and what is around them
 _LINE = const(2048)
@@ -46,17 +47,17 @@ class Segment:
 
     def records(self):
         """Step from record to record: what each says stands in `rows` then. Ends before the first that is damaged."""
-        buf, at = b"", 0
+        buf, at, more = b"", 0, True
         rows = self.rows
         while True:
-            if len(buf) - at < _RECORD:
+            if more and len(buf) - at < _RECORD:
                 try:
                     with open(self.path, "rb") as file:
                         file.seek(self.size)
                         buf = file.read(_PIECE)
                 except OSError:  # dropped meanwhile, to make room
                     return
-                at = 0
+                at, more = 0, len(buf) == _PIECE
             try:
                 end = rows.read(buf, at, len(buf))
             except (IndexError, ValueError):
@@ -66,9 +67,15 @@ class Segment:
             yield rows
 
     def between(self, begin, end):
-        """(number, flags, names, values) of each row with begin <= number < end. The values are the caller's."""
+        """(number, flags, names, values) of each row with begin <= number < end; the values are the caller's. None now
+        and then: a breath."""
         names = self.names
+        left = BREATH
         for rows in self.records():
+            left -= 1
+            if not left:
+                left = BREATH
+                yield None
             count, values = rows.count, rows.values
             number = rows.next - count
             if number >= end:
@@ -84,12 +91,17 @@ class Segment:
                     for value in values]
 
     def whole(self):
-        """Read all of it: (the registers as they were behind its last row, flags of that or None)."""
+        """Read all of it. Breaths, then (the registers as they were behind its last row, flags of that or None)."""
         registers = list(self.head["registers"])
         flags = None
+        left = BREATH
         for rows in self.records():
+            left -= 1
+            if not left:
+                left = BREATH
+                yield None
             flags = rows.flags
             for i in range(len(registers)):
                 if not is_gauge(self.names[i]):
                     registers[i] += rows.values[i]
-        return registers, flags
+        yield registers, flags

@@ -52,20 +52,22 @@ def path(name):
 
 
 def newest(kind):
-    """(Segment, registers behind its last row, flags of that or None) of the file that was begun last, read to its
-    end; None when there is none."""
+    """Breaths, then (Segment, registers behind its last row, flags of that or None) of the file that was begun last,
+    read to its end; nothing more when there is none."""
     for _, _, name in sorted(files(kind), key=lambda one: -one[1]):
         try:
             segment = Segment(path(name))
         except ValueError:
             os.remove(path(name))  # its beginning never got onto the flash
             continue
-        registers, flags = segment.whole()
+        for told in segment.whole():
+            found = told
+            yield None
         if os.stat(path(name))[6] > segment.size:  # a torn end: what follows it would never be found
             with open(path(name), "rb") as file:
                 fetch("wattport.files", "replace")(path(name), file.read(segment.size))
-        return segment, registers, flags
-    return None
+        yield (segment,) + found
+        return
 
 
 def begin(kind, meter, ids, names, first, registers, flags=0, data=b"", back=False):
@@ -133,7 +135,7 @@ def heads(kind, begin, end):
 
 
 def between(kind, begin, end):
-    """(number, flags, names, values) of each row with begin <= number < end, each number once."""
+    """(number, flags, names, values) of each row with begin <= number < end, each number once; None: a breath."""
     waiting = _within(kind, begin, end)
     active = []  # [row, which file, what gives the next row]
     while True:
@@ -145,7 +147,8 @@ def between(kind, begin, end):
                 one = [None, which, Segment(path(name)).between(begin, end)]
             except (OSError, ValueError):  # dropped meanwhile
                 continue
-            if _step(one):
+            yield from _step(one)
+            if one[0]:
                 active.append(one)
                 least = one[0][0] if least is None else min(least, one[0][0])
         if not active:
@@ -154,7 +157,8 @@ def between(kind, begin, end):
         for one in tuple(active):
             row = one[0]
             if row[0] == least:
-                if not _step(one):
+                yield from _step(one)
+                if not one[0]:
                     active.remove(one)
                 if made is None or kind == "d" and one[1] > which:
                     made, which = row, one[1]
@@ -164,10 +168,13 @@ def between(kind, begin, end):
 
 
 def _step(one):
+    """Its next row, None at the end."""
+    one[0] = None
     for row in one[2]:
-        one[0] = row
-        return True
-    return False
+        if row:
+            one[0] = row
+            return
+        yield None
 
 
 def merge(into, names, values):
@@ -191,10 +198,16 @@ def _sum(one, other):
     return one[0], one[1] | other[1], list(into), [into[name] for name in into]
 
 
-def rows(from_s, to_s):
+def rows(from_s, to_s, breaths=False):
     """(start, flags, {name: value}) of each half-hour that starts in from_s <= start < to_s, UTC seconds since 1970,
-    one after another. flags: `rows.ESTIMATED` and others; a value that was not measured is not there."""
-    for number, flags, names, values in between("h", -(-from_s // HALF_HOUR_S), -(-to_s // HALF_HOUR_S)):
+    one after another. flags: `rows.ESTIMATED` and others; a value that was not measured is not there. With
+    `breaths`, a None every few records of work: then it is others' turn, on a chip."""
+    for row in between("h", -(-from_s // HALF_HOUR_S), -(-to_s // HALF_HOUR_S)):
+        if not row:
+            if breaths:
+                yield None
+            continue
+        number, flags, names, values = row
         found = {}
         for i in range(len(names)):
             if values[i] is not None:

@@ -39,12 +39,13 @@ def _after(ms):
 
 class Publisher:
     """settings: the group `mqtt`, complete; log(level, text), level "info", "warning" or "error".
-    `supply`: where the board has a weak one, what may be sent just now.
+    `supply`: where the board has a weak one, what may be sent just now. `half`: the history's HalfHour, with what is to
+    be sent in `out`.
 
     `status` is for /health.
     """
 
-    supply = None
+    supply = half = None
 
     def __init__(self, settings, device_id, version, log=print):
         self._settings = settings
@@ -102,6 +103,10 @@ class Publisher:
         """What the broker is to keep under "/name": the newest, and after each connection once more."""
         self._kept[name] = value
         self._unsent.add(name)
+        self._wake.set()
+
+    def look(self):
+        """There is something in `half.out`."""
         self._wake.set()
 
     # ---- sending
@@ -196,6 +201,10 @@ class Publisher:
         elif self._unsent:
             name = self._unsent.pop()
             await self._publish(client, name, self._kept[name], 1, True)
+        elif self.half and self.half.out:
+            await client.publish(self.base + "/halfhour", self.half.out, 1)
+            self.half.out = None
+            self.status["published"] += 1
         elif self._health is not None:
             health, self._health = self._health, None
             await self._publish(client, "/health", health, settings["qos"], settings["retain"])
