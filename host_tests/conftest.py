@@ -3,6 +3,7 @@
 MicroPython, 64 and 32 bits, on what mpy-cross compiled."""
 
 import functools
+import gc
 import importlib.machinery
 import json
 import subprocess
@@ -71,6 +72,12 @@ def run_on_micropython(runtime, path):
     if done.returncode:
         results[""] = done.stdout[-2000:] + done.stderr[-2000:]
     return results
+
+
+def pytest_collection_finish():
+    """The firmware has its heap collected again and again: not with all that thousands of tests are made of."""
+    gc.collect()
+    gc.freeze()
 
 
 class CoreOnMicroPython(pytest.Item):
