@@ -8,6 +8,7 @@
 from micropython import const
 
 from wattport.tariff import terms
+from wattport.tariff.terms import TariffError
 
 FORM = 1  # of the document; another one would take a step in `check`
 PRICED = "energy tax grid export"  # for a kilowatt-hour
@@ -18,10 +19,6 @@ _BANDS = const(16)
 _HOLIDAYS = const(32)
 _CAPACITIES = const(8)
 _STEPS = const(24)
-
-
-class TariffError(Exception):
-    """What is wrong, behind the place of it."""
 
 
 def _refuse(place, wanted):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Any number of contracts against the same half-hours, in one pass and in small pieces."""
 
-from wattport.tariff.cost import PARTS, cents, micro
+from wattport.tariff.cost import MISSED, PARTS, cents, micro
 from wattport.tariff.days import days
 
 
@@ -41,14 +41,26 @@ def figures(sums):
     return made
 
 
+def told(account):
+    """The figures of a step, and what was "missing" in it."""
+    made = figures(account.step)
+    made["missing"] = {name: count for name, count in zip(MISSED, account.missing) if count}
+    return made
+
+
+def saved(own, other):
+    """What the whole range costs less by another Account, in micro-units; None in another currency. own: (currency,
+    exact sum)."""
+    return micro(own[1] - sum(other.whole)) if own[0] == other.currency else None
+
+
 def run(accounts, rows, zone, start, end, by_day=False):
     """All at once. For each account {"name", "currency", "steps": {"2026-01": figures, "missing"}, "whole": figures}"""
     found = [{"name": account.name, "currency": account.currency, "steps": {}} for account in accounts]
     for name in steps(accounts, rows, zone, start, end, by_day):
         if name is not None:
             for record, account in zip(found, accounts):
-                made = record["steps"][name] = figures(account.step)
-                made["missing"] = {key: count for key, count in account.missing.items() if count}
+                record["steps"][name] = told(account)
     for record, account in zip(found, accounts):
         record["whole"] = figures(account.whole)
     return found

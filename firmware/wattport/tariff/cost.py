@@ -9,10 +9,13 @@ days of it. Rounding comes last, by `micro` or `cents`: half away from zero.
 from micropython import const
 
 from wattport.clock import month_length
-from wattport.tariff import price, terms
+from wattport.modules import fetch
+from wattport.tariff import price
 
+MISSED = ("rows", "contract", "prices", "registers", "peaks")
 PARTS = ("energy", "tax", "grid", "standing", "capacity", "export", "vat")
 _WAYS = (("energy", 0), ("tax", 0), ("grid", 0), ("export", 1))
+_TERMS = "wattport.tariff.terms"  # needed when a version begins, then forgotten
 _MONTHS = const(377580)  # the least common multiple of the lengths of months
 _PERMILLE = const(1000)
 _NANO = 2000 * 1000 * 377580
@@ -32,22 +35,6 @@ def cents(value):
     return _rounded(value, 10000000 * _NANO)
 
 
-def peak(peaks, month, year, part):
-    """(W that are charged for a month, whether it is known): each month's peak, not less than `least_w`; the mean of
-    the last `average_months` that are known, rounded to the watt."""
-    count = total = 0
-    known = "%d-%02d" % (year, month) in peaks
-    for _ in range(part.get("average_months", 1)):
-        watts = peaks.get("%d-%02d" % (year, month))
-        if watts is not None:
-            total += max(watts, part.get("least_w", 0))
-            count += 1
-        month -= 1
-        if not month:
-            year, month = year - 1, 12
-    return ((2 * total + count) // (2 * count) if count else part.get("least_w", 0)), known
-
-
 class Account:
     """One contract, charged day by day.
 
@@ -55,8 +42,8 @@ class Account:
     prices: has fill(currency, start, count, into), see `Day.spot`, or None. peaks: {"2026-01": W}, excess: {"2026-01":
     Wh above the reference power}, both of the household's whole connection.
 
-    `step`: the sums since the last close(), in the order of PARTS; `whole`: those of all closed ones. `missing`: half-
-    hours that had no row, no contract yet, no price or no register, and months without a peak, since the last close().
+    `step`: the sums since the last close(), in the order of PARTS; `whole`: those of all closed ones. `missing`, in the
+    order of MISSED: half-hours that had no row, no contract yet, no price or no register, and months without a peak.
     """
 
     def __init__(self, read, prices=None, peaks=None, excess=None):
@@ -68,8 +55,9 @@ class Account:
         self.name, self.currency = document["name"], document["currency"]
         self._starts = []
         for version in document["versions"]:
-            self._starts.append(terms.date(version["from"]) if "from" in version else -1)
-        self._texts = document.get("holidays", ())
+            self._starts.append(fetch(_TERMS, "date")(version["from"]) if "from" in version else -1)
+        self._has_holidays = bool(document.get("holidays"))
+        document = None
         self._year = None
         self._holidays = []
         self._at = -1
@@ -78,12 +66,13 @@ class Account:
         self._month = None
         self.step = [0] * len(PARTS)
         self.whole = [0] * len(PARTS)
-        self.missing = {"rows": 0, "contract": 0, "prices": 0, "registers": 0, "peaks": 0}
+        self.missing = [0] * len(MISSED)
 
     def is_holiday(self, day):
-        if self._year != day.year:
+        if self._has_holidays and self._year != day.year:
             self._year = day.year
-            self._holidays = [terms.holiday(text, day.year) for text in self._texts]
+            holiday = fetch(_TERMS, "holiday")
+            self._holidays = [holiday(text, day.year) for text in self._read()["holidays"]]
         return day.number in self._holidays
 
     def take(self, day):
@@ -97,9 +86,9 @@ class Account:
         if at != self._at:
             self._settle()
             self._begin(at)
-        self.missing["rows"] += day.wanted - day.rows
+        self.missing[0] += day.wanted - day.rows
         if at < 0:
-            self.missing["contract"] += day.rows
+            self.missing[1] += day.rows
             return
         self._days += day.begins
         for _, part in self._parts:
@@ -112,14 +101,16 @@ class Account:
         for name, way in _WAYS:
             if name in version:
                 self._parts.append((PARTS.index(name), price.make(version[name], way)))
-        self._standing = version.get("standing", {})
+        standing = version.get("standing", {})
+        self._day, self._month_price = standing.get("day_micro", 0), standing.get("month_micro", 0)
         self._capacity = version.get("capacity", ())
-        self._vat = version.get("vat_permille", {})
+        vat = version.get("vat_permille", {})
+        self._vat = [vat.get(name, 0) for name in PARTS]
 
     def _book(self, part, amount):
         """amount: in units of _NANO // 1000."""
         self.step[part] += amount * _PERMILLE
-        self.step[6] += amount * self._vat.get(PARTS[part], 0)
+        self.step[6] += amount * self._vat[part]
 
     def _settle(self):
         """What was collected of one month under one version."""
@@ -130,27 +121,13 @@ class Account:
             return
         year, month = self._month // 12, self._month % 12 + 1
         share = 2000 * (_MONTHS // month_length(year, month)) * self._days  # of 1e-9 a month
-        standing = self._standing
-        self._book(3, standing.get("day_micro", 0) * 1000 * 2000 * _MONTHS * self._days
-                   + standing.get("month_micro", 0) * 1000 * share)
-        for part in self._capacity:
-            if terms.mask(part.get("months", "jan-dec"), terms.MONTHS) >> month - 1 & 1:
-                self._book(4, self._of_capacity(part, year, month) * share)
+        self._book(3, self._day * 1000 * 2000 * _MONTHS * self._days + self._month_price * 1000 * share)
+        if self._capacity:
+            amount, missing = fetch("wattport.tariff.capacity", "month")(
+                self._capacity, self._peaks, self._excess, year, month)
+            self._book(4, amount * share)
+            self.missing[4] += missing
         self._days = 0
-
-    def _of_capacity(self, part, year, month):
-        """For a whole month, in 1e-9."""
-        if "excess_micro" in part:
-            name = "%d-%02d" % (year, month)
-            self.missing["peaks"] += name not in self._excess
-            return self._excess.get(name, 0) * part["excess_micro"]
-        watts, known = peak(self._peaks, month, year, part)
-        self.missing["peaks"] += not known
-        if "steps" not in part:
-            return watts * part["kw_month_micro"]
-        for step in part["steps"]:
-            if watts < step.get("below_w", watts + 1):
-                return step["month_micro"] * 1000
 
     def close(self):
         """The end of a step; `step` holds it until the next day is taken, then call `open`."""
@@ -161,5 +138,4 @@ class Account:
     def open(self):
         for i in range(len(PARTS)):
             self.step[i] = 0
-        for name in self.missing:
-            self.missing[name] = 0
+        self.missing = [0] * len(MISSED)

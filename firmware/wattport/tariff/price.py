@@ -8,9 +8,10 @@ micro-units a kWh, by 2 as spot prices come in halves, by 1000 as a contract may
 
 from micropython import const
 
-from wattport.tariff import terms
+from wattport.modules import fetch
 from wattport.tariff.days import MISSING
 
+_TERMS = "wattport.tariff.terms"
 _SCALE = const(2000)
 _HOLIDAY = const(7)
 
@@ -45,7 +46,7 @@ class _Registers:
         wh[0] += day.registers[way][0]
         wh[1] += day.registers[way][1]
         wh[2] += day.bare[way]
-        account.missing["registers"] += day.bare_rows[way]
+        account.missing[3] += day.bare_rows[way]
 
     def settle(self):
         amount = 0
@@ -64,9 +65,7 @@ class _Bands:
         self._micro = []
         for band in price["bands"]:
             self._micro.append(band["micro"])
-            self._bands.append((terms.hours(band["hours"]) if "hours" in band else None,
-                                terms.mask(band.get("days", "mon-hol"), terms.DAYS),
-                                terms.mask(band.get("months", "jan-dec"), terms.MONTHS)))
+            self._bands.append(fetch(_TERMS, "when")(band))
         self._micro.append(price["micro"])
         self._wh = [0] * len(self._micro)
         self._fit = None
@@ -131,7 +130,7 @@ class _Spot:
         self._spot += spot
         self._bare += bare
         self._wh += day.sums[self._way] - bare
-        account.missing["prices"] += missing
+        account.missing[2] += missing
 
     def settle(self):
         amount = self._spot * self._permille + (self._wh * self._add + self._bare * self._fallback) * _SCALE

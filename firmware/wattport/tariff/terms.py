@@ -7,6 +7,10 @@ DAYS = "mon tue wed thu fri sat sun hol"  # a holiday is none of the others
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 
 
+class TariffError(Exception):
+    """What is wrong with a contract, behind the place of it."""
+
+
 def _number(text):
     """Of digits and nothing else, as int() takes more; ValueError."""
     for char in text:
@@ -88,3 +92,9 @@ def holiday(text, year):
         return date("%d-%s" % (year, text))
     day = date(text)
     return day if int(text[:4]) == year else None
+
+
+def when(band):
+    """(48 bytes as `hours` or None, mask of days, mask of months) of a band."""
+    return (hours(band["hours"]) if "hours" in band else None, mask(band.get("days", "mon-hol"), DAYS),
+            mask(band.get("months", "jan-dec"), MONTHS))

@@ -36,6 +36,10 @@ _ROUTES = """
 /api/backup POST owner backup 1024
 /api/restore POST owner restore 8192
 /api/diagnostics GET owner diagnostics 0
+/api/tariffs GET read tariffs 0 POST owner tariffs 5120
+/api/prices POST owner prices 6144
+/api/cost GET read cost 0
+/api/compare GET read cost 0
 /api/restart POST owner restart 512
 /api/networks GET owner networks 0
 /api/brokers GET owner brokers 0

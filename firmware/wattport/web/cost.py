@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""GET /api/cost?from=&to=&step=: what the household's own half-hours cost by its contract. GET /api/compare: by each
+contract that is kept, its own first.
+
+from, to: UTC seconds since 1970, or a date, when the household's day begins; this month, and of `compare` thirteen
+months, when they are left out. step: "month" or "day". Without a contract the prices of the settings make one.
+
+{"from", "to", "costs": [{"contract": name, "step": "2026-01", figures, "missing"}, …, {"contract": name, "step": null,
+"title", "currency", figures of the whole range, "saved": against the household's own}]}: figures as `compare.figures`;
+the name of what the settings make is null. Sent while it is calculated, a few contracts at a time.
+"""
+
+import asyncio
+import gc
+import json
+
+from micropython import const
+
+from wattport.modules import fetch, forget, load
+from wattport.web.refused import Refused
+
+_ROOM = "wattport.tariff."
+_MODULES = "market days price cost compare"
+_AT_ONCE = const(4)  # contracts in a pass over the half-hours: each takes a kilobyte
+_NEEDS = const(31000)  # bytes of heap
+_busy = []  # who calculates: one after another, as each takes its heap
+
+
+def _forgotten():
+    for name in _MODULES.split():
+        forget(_ROOM + name)
+
+
+def _reader(web, name):
+    """Gives a contract as often as it is asked for; None: what the settings make. No more than that, as it stays in the
+    heap for as long as it takes."""
+    if name is None:
+        document = fetch(_ROOM + "kept", "simple")(web.settings["tariff"])
+        return lambda: document
+
+    def read():
+        with open("contracts/%s.json" % name) as file:
+            return json.load(file)
+    return read
+
+
+async def _accounts(web, names):
+    """[(name, Account)] of contracts. What is damaged is left out."""
+    from wattport.tariff.cost import Account
+    market = load(_ROOM + "market", "Market")()
+    peaks, excess = fetch("wattport.web.range", "peaks")(web.app)
+    found = []
+    for name in names:
+        try:
+            found.append((name, Account(_reader(web, name), market, peaks, excess)))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        await asyncio.sleep(0)
+    return found
+
+
+class _Answer:
+    def __init__(self, web, names, start, end, by_day):
+        self._web, self._names, self._start, self._end, self._by_day = web, names, start, end, by_day
+        self._own = None  # what the first contract comes to
+        self._comma = ""
+
+    async def send(self, client):
+        while _busy:  # somebody was quicker
+            await asyncio.sleep_ms(50)
+            client.send()
+        _busy.append(True)
+        try:
+            await client.awrite('{"from": %d, "to": %d, "costs": [' % (self._start, self._end))
+            for at in range(0, len(self._names), _AT_ONCE):
+                await self._pass(client, await _accounts(self._web, self._names[at:at + _AT_ONCE]))
+            await client.awrite("]}")
+        finally:
+            _busy.pop()
+            _forgotten()
+
+    async def _pass(self, client, found):
+        from wattport.history import store
+        from wattport.tariff import compare
+        store.let_go()
+        rows = store.rows(self._start, self._end)
+        for step in compare.steps([account for _, account in found], rows, self._web.app.wall.zone, self._start,
+                                  self._end, self._by_day):
+            if step is None:
+                await asyncio.sleep(0)
+                client.send()  # it is we who are slow
+                continue
+            for name, account in found:
+                await self._tell(client, name, step, compare.told(account))
+        for name, account in found:
+            made = compare.figures(account.whole)
+            if self._own is None:
+                self._own = account.currency, sum(account.whole)
+            made["title"], made["currency"] = account.name, account.currency
+            made["saved"] = compare.saved(self._own, account)
+            await self._tell(client, name, None, made)
+
+    async def _tell(self, client, name, step, made):
+        made["contract"], made["step"] = name, step
+        await client.awrite(self._comma + json.dumps(made))
+        self._comma = ", "
+
+
+def get(web, request):
+    if not web.app.half:
+        raise Refused(404, "not_found", "There is nothing at this address.")  # in the portal, or no history is kept
+    names, start, end, by_day = fetch("wattport.web.range", "wanted")(web, request)
+    gc.collect()
+    if gc.mem_free() < _NEEDS:  # the history is at work, say
+        raise Refused(503, "busy", "The dongle's memory is full at the moment.")
+    if _busy:
+        raise Refused(503, "busy", "Somebody else calculates at the moment.")
+    return _Answer(web, names, start, end, by_day).send, 200, "Content-Type: application/json\r\n"
