@@ -20,7 +20,7 @@ FOLDER = "history"
 HALF_HOUR_S = 1800
 FULL = 8100  # bytes of a file, then comes another one: two blocks of the flash
 _BLOCK = const(4096)
-ROOM = {"h": 68, "d": 19}  # blocks
+ROOM = {"h": 64, "d": 23}  # blocks
 _ENOSPC = const(28)  # MicroPython's errno has no name for it
 _SPARE = const(8)  # blocks of the file system that stay free for others
 

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""A year of a household through the wall clock, the guard and the history, on CPython with a clock of its own: summer
+time, outages, a meter's clock that is wrong, resets, a swap, a full file system. It adds up to the registers, to the
+Wh, and no peak is told that never was."""
+
+import csv
+import errno
+import io
+
+import pytest
+
+from tools import cpython, meters
+
+cpython.install()
+
+from wattport import posixzone  # noqa: E402
+from wattport.history import days, export, store  # noqa: E402
+from wattport.history.halfhour import HalfHour  # noqa: E402
+from wattport.history.ledger import Ledger  # noqa: E402
+from wattport.history.rows import CLOCK, ESTIMATED, NEW  # noqa: E402
+from wattport.plausible import Guard  # noqa: E402
+from wattport.wall import Wall  # noqa: E402
+
+START = 1_738_364_400  # 2025-02-01 00:00 in Central Europe
+DAY, HALF = 86400, 1800
+ZONE = posixzone.parse(posixzone.CENTRAL_EUROPE)
+REGISTERS = ("import_wh", "export_wh", "import_t1_wh", "import_t2_wh", "export_t1_wh", "export_t2_wh",
+             "reactive_import_varh", "reactive_export_varh")
+GAUGES = ("power_import_w", "power_export_w", "voltage_l1_mv", "voltage_l2_mv", "voltage_l3_mv")
+ALL = REGISTERS + ("1.volume_l", "2.volume_l")
+
+
+class Year:
+    """`grown`: what all registers have risen by while the dongle knew of it, over all meters. `peak`: of all telegrams
+    that it got."""
+
+    def __init__(self, seed):
+        self.household = meters.make("dsmr5", seed=seed, start=START).household
+        self.swapped = {}  # what a later meter's registers have less
+        self.meter = "E1"
+        self.grown = dict.fromkeys(ALL, 0)
+        self.before = None
+        self.peak = 0
+        self.network = True
+        self.offset = 0  # of the meter's clock
+        self.start()
+
+    def start(self):
+        """The dongle starts, with nothing in its memory."""
+        self.began = self.household.time
+        self.wall = Wall(ZONE, "auto", True, lambda level, text: None,
+                         lambda: (self.household.time - self.began) * 1000 & 0x3FFFFFFF)
+        self.guard = Guard(80000)
+        self.half = HalfHour()
+        self.asked = None
+        if self.network:
+            self.ask()
+
+    def ask(self):
+        self.wall.network(self.household.time, 0)
+        self.asked = self.household.time
+
+    def registers(self):
+        made = {name: self.household[name] for name in REGISTERS}
+        made.update({"%d.volume_l" % (i + 1): self.household.child(name)[1] for i, name in enumerate(
+            ("gas_l", "water_l"))})
+        return {name: made[name] - self.swapped.get(name, 0) for name in made}
+
+    def telegram(self):
+        house = self.household
+        if self.network and house.time - (self.asked or 0) >= 3600:
+            self.ask()
+        shown = self.registers()
+        if self.before:
+            for name in ALL:
+                self.grown[name] += shown[name] - self.before[name]
+        self.before = shown
+        reading = {name: shown[name] for name in REGISTERS}
+        reading.update({name: house[name] for name in GAUGES})
+        reading.update(meter_id=self.meter, time=house.time + self.offset, devices={
+            1: {"type": "gas", "id": "G1", "volume_l": shown["1.volume_l"]},
+            2: {"type": "water", "id": "W1", "volume_l": shown["2.volume_l"]}})
+        self.peak = max(self.peak, house["power_import_w"])
+        self.guard.take(reading, (house.time - self.began) * 1000 & 0x3FFFFFFF, True)
+        self.wall.meter(reading["time"], True)
+        self.half.take(reading, self.wall.utc(), self.guard.news == "swap")
+        if self.half.marks:
+            self.work()
+
+    def work(self):
+        """As `task` does."""
+        marks, self.half.marks = self.half.marks, []
+        kept, self.half.kept = self.half.kept, None
+        ledger = Ledger(kept)
+        for _ in ledger.load():
+            pass
+        for mark in marks:
+            ledger.take(mark)
+        ledger.flush()
+        self.half.kept = ledger.kept()
+        self.closed = ledger.next * HALF
+        if days.number(ZONE, self.closed) != self.half.day:
+            for told in days.catch_up(ZONE, self.closed):
+                self.half.day = told
+
+    def live(self, seconds, step=HALF):
+        end = self.household.time + seconds
+        while self.household.time < end:
+            self.household.advance(min(step - self.household.time % step, end - self.household.time))
+            self.telegram()
+
+    def away(self, seconds):
+        """No telegrams."""
+        self.household.advance(seconds)
+
+    def swap(self):
+        """Another meter, whose registers begin at nothing."""
+        shown = self.registers()
+        self.swapped = {name: self.swapped.get(name, 0) + shown[name] for name in REGISTERS}
+        self.before = None
+        self.meter = "E2"
+
+    def until(self, day, second=0):
+        self.live(START + day * DAY + second - self.household.time)
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("year")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        one = Year(5)
+        one.away(START - one.household.time)
+        one.start()
+        one.telegram()
+        one.until(9)
+        for day, seconds in ((10, 60), (12, 600), (14, 5400), (20, 3 * DAY)):  # silence of the meter
+            one.until(day, 13 * 3600 + 17 * 60)
+            one.away(seconds)
+            one.telegram()
+        for day, seconds in ((30, 60), (33, 7000), (40, DAY)):  # and of the dongle
+            one.until(day, 7 * 3600 + 1680)
+            one.away(seconds)
+            one.start()
+            one.telegram()
+        one.until(50, 3600 - 2)  # a reset at hh:59:58
+        one.away(35)
+        one.start()
+        one.live(3600, 5)
+        one.until(70)
+        one.network = False  # the meter's clock alone, five minutes fast; then it is set right
+        one.offset = 300
+        one.start()
+        one.until(80, 1000)
+        one.live(60, 10)
+        one.network = True
+        for _ in range(2):
+            one.ask()
+        one.live(60, 10)
+        one.until(130, 40000)
+        one.swap()
+        one.until(200)
+        full(patch, folder)
+        one.until(365, 3600)
+        yield one
+
+
+def full(patch, folder):
+    """A file system with no more room than what is on it now, in blocks; half of it taken by others from then on."""
+    def blocks():
+        return sum(-(-path.stat().st_size // 4096) for path in (folder / "history").iterdir())
+    room = blocks() // 2
+
+    def open_(path, mode="r"):
+        if mode == "ab" and blocks() >= room:
+            raise OSError(errno.ENOSPC, "full")
+        return open(path, mode)
+    patch.setattr(store, "open", open_, raising=False)
+
+
+def total(rows, name):
+    return sum(row[2].get(name, 0) for row in rows)
+
+
+def test_days_and_the_half_hours_since_add_up_to_the_registers_to_the_wh(year):
+    kept = [row for row in days.rows(0, 1 << 30) if row]
+    rest = list(store.rows(days.bounds(ZONE, kept[-1][0])[1], 1 << 31))
+    running = dict(zip(year.half.kept[2].split(), zip(year.half.kept[7], year.half.kept[8])))
+    for name in ALL:
+        before, last = running[name]
+        assert total(kept, name) + total(rest, name) + last - before == year.grown[name], name
+
+
+def test_every_day_is_there_and_each_is_the_sum_of_its_half_hours(year):
+    kept = [row for row in days.rows(0, 1 << 30) if row]
+    first = days.number(ZONE, START)
+    assert [row[0] for row in kept] == list(range(first, first + 365))
+    assert {days.bounds(ZONE, row[0])[1] - days.bounds(ZONE, row[0])[0] for row in kept} == {
+        23 * 3600, DAY, 25 * 3600}
+    held = [row[0] for row in store.rows(0, 1 << 31)]
+    for number, _, values in kept:
+        since, until = days.bounds(ZONE, number)
+        if since >= held[0]:
+            rows = list(store.rows(since, until))
+            assert len(rows) == (until - since) // HALF
+            assert {name: total(rows, name) for name in ALL} == {name: values[name] for name in ALL}
+
+
+def test_no_peak_is_told_that_never_was(year):
+    kept = [row for row in days.rows(0, 1 << 30) if row]
+    assert max(row[2].get("power_import_max_w", 0) for row in kept) == year.peak
+    for row in store.rows(0, 1 << 31):
+        if not row[1] & (ESTIMATED | NEW | CLOCK):
+            assert row[2]["import_wh"] <= row[2]["power_import_max_w"] + 20_000  # no half-hour holds two
+
+
+def test_a_silent_meter_leaves_estimates_and_a_swap_one_mark(year):
+    kept = [row for row in days.rows(0, 1 << 30) if row]
+    flagged = [row[0] - days.number(ZONE, START) for row in kept if row[1] & ESTIMATED]
+    # silences across a half-hour's end; and, as telegrams are half an hour apart here, a clock that is five minutes off
+    assert flagged == [14, 20, 21, 22, 23, 33, 40, 41, 50, *range(70, 81)]
+    assert [row[0] - days.number(ZONE, START) for row in kept if row[1] & NEW] == [0, 130]
+    assert [row[0] - days.number(ZONE, START) for row in kept if row[1] & CLOCK] == [80]
+
+
+def test_a_full_file_system_takes_the_oldest_half_hours_and_nothing_else(year):
+    held = [row[0] for row in store.rows(0, 1 << 31)]
+    assert held == list(range(held[0], year.closed, HALF))
+    assert START + 100 * DAY < held[0] < START + 330 * DAY
+
+
+def test_a_months_csv_says_what_the_days_say(year):
+    text = "".join(piece or "" for piece in export.csv(ZONE, "month", START, START + 365 * DAY))
+    table = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [line["start"][:7] for line in table] == ["2025-%02d" % month for month in range(2, 13)] + ["2026-01"]
+    kept = [row for row in days.rows(0, 1 << 30) if row]
+    for name in ALL:
+        assert sum(int(line[name]) for line in table) == total(kept, name)
