@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from host_tests import past
 from host_tests.brokers import eventually
 from host_tests.firmware import Wire
 from host_tests.house import House
 from tools import cpython, tariff
+from tools.bench import past
 
 cpython.install()
 

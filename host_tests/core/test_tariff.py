@@ -174,7 +174,7 @@ def test_the_work_comes_in_small_pieces():
 
     for _ in steps([account], rows(), ZONE, JANUARY, JANUARY + 3 * DAY):
         most, count = max(most, count), 0
-    assert 0 < most <= 17
+    assert 0 < most <= 9
 
 
 # ---- what it costs

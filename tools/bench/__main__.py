@@ -23,7 +23,7 @@ from tools.paths import FIRMWARE
 
 cpython.install()
 
-from tools.bench import families, history, portal  # noqa: E402
+from tools.bench import families, history, portal, tariff  # noqa: E402
 from tools.bench.families import HEAP_APP, KEY, START  # noqa: E402
 from tools.bench.house import HEAP, House  # noqa: E402
 from tools.bench.show import ONLY, show, wanted  # noqa: E402
@@ -125,6 +125,8 @@ def main():
         if wanted("heap.app_portal", "stall.portal"):
             portal.measure(folder, KEY, START, HEAP_APP)
         history.measure(folder, START)
+        if wanted("compare."):
+            tariff.measure(folder)
         if wanted("size."):
             sizes()
 

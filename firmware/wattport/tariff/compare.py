@@ -8,8 +8,9 @@ from wattport.tariff.days import days
 def steps(accounts, rows, zone, start, end, by_day=False):
     """Charge each Account with `rows` (start, flags, values), in order, from `start` to `end` (UTC).
 
-    A generator: None after each piece of work (a few rows, or one contract's day), and the name of a month ("2026-01")
-    or day ("2026-01-31") when its figures stand in each account's `step` and `missing`. At its end `whole` has all.
+    A generator: None after each piece of work (a few rows, or one price of a contract for a day), and the name of a
+    month ("2026-01") or day ("2026-01-31") when its figures stand in each account's `step` and `missing`. At its end
+    `whole` has all.
     """
     name = None
     for day in days(rows, zone, start, end):
@@ -25,7 +26,7 @@ def steps(accounts, rows, zone, start, end, by_day=False):
                 account.open()
         name = of
         for account in accounts:
-            account.take(day)
+            yield from account.take(day)
             yield None
     if name is not None:
         for account in accounts:

@@ -76,6 +76,7 @@ class Account:
         return day.number in self._holidays
 
     def take(self, day):
+        """A generator: None after each piece of work."""
         month = day.year * 12 + day.month - 1
         if self._month != month:
             self._settle()
@@ -93,6 +94,7 @@ class Account:
         self._days += day.begins
         for _, part in self._parts:
             part.take(day, self)
+            yield None
 
     def _begin(self, at):
         self._at = at

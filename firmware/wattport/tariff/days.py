@@ -10,7 +10,7 @@ from wattport.civil import fields
 
 _STEP_S = const(1800)
 _SLOTS = const(52)  # the longest day, and one more where a zone changes by more than an hour
-_PIECE = const(16)  # rows between two pauses
+_PIECE = const(8)  # rows between two pauses
 
 MISSING = -1 << 31  # no price for a half-hour
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A history for a dongle of the tests, written by the firmware's own store."""
+"""A history for a dongle of the tests and of the bench, written by the firmware's own store."""
 
 import os
 
