@@ -215,6 +215,19 @@ def test_a_silent_meter_and_one_whose_key_is_missing_are_told_with_what_to_do(qu
         page.context.close()
 
 
+def test_an_alert_stands_at_the_top_in_the_persons_own_words(quiet, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    kept = {"known": {}, "active": {"voltage_high_l3": [START, 254300]}, "last": []}  # this one tells no voltages
+    (state / "alerts.json").write_text(json.dumps(kept))
+    with Wire() as wire, House(tmp_path, wire, "dsmr4", web={"password": PASSWORD}) as house, (
+            Sending(house.telegram)):
+        page = quiet.page("http://127.0.0.1:%d/" % house.port, language="de-DE")
+        wait(page, "#notice-text", "Die Spannung von L3 ist zu hoch.")
+        assert words(page, "#notice-title") == "Meldung:"
+        page.context.close()
+
+
 def test_a_dongle_that_goes_away_is_missed_and_found_again(quiet, tmp_path):
     with Wire() as wire, House(tmp_path, wire, web={"password": PASSWORD}) as house:
         house.wait_for(house.telegram())

@@ -5,6 +5,7 @@
 const WALL = location.pathname === "/wall";
 const ASK_MS = 14000, HOUR_MS = 300000, STALE_S = 30, TOLD_MS = 30000;
 
+let alerts = [];  // that are active
 let status = {}, reading = null, health = null, today = null, tariff = null, locked = false;
 let heardAt = 0, healthAt = 0, hourAt = 0, knownAt = 0, reached = true, source = null, timers = [], side = "", toldAt = 0;
 
@@ -121,13 +122,30 @@ function showHealth() {
     .filter(Boolean).join(" · "));
 }
 
+// what the dongle's alerts say; its own words are English. {0}: the phase
+const ALERTS = {outage: N("There was a power cut."), voltage_high: N("The voltage of {0} is too high."), voltage_low: N("The voltage of {0} is too low."),
+  phase_missing: N("There is no voltage on {0}."), power_high: N("More power is used than your limit."), reverse_flow: N("Power flows to the grid, where none is expected."),
+  peak: N("This quarter-hour or hour is going to be a new peak."), clock_step: N("The meter’s clock made a step."), meter_swapped: N("Another meter is there, or it was reset."),
+  implausible: N("The meter sent values that cannot be; they were left out."), tariff_change: N("The tariff has changed."), message: N("Your grid operator says:")};
+
+function alertWords(alert) {
+  const [, kind, line] = /^(.*?)(?:_(l[123]))?$/.exec(alert.name);
+  const words = ALERTS[kind] ? t(ALERTS[kind], (line || "").toUpperCase()) : alert.text;
+  return kind === "message" ? words + " " + alert.value : words;
+}
+
 // The one thing that most needs somebody: [title, text, link's text, link or function, bad]
 function worst() {
   const help = t("Settings");
   if (!reached) return [t("The dongle does not answer."), t("This page goes on by itself as soon as it is back. Is it plugged in, and is this device in the same network?"), "", "", true];
   if (locked) return [t("The readings are private."), t("Log in to see them."), t("Log in"), begin, false];
   if (status.setup && !status.portal) return [t("This dongle is not protected yet."), t("Choose a password, and where the readings go."), t("Set up"), "/setup", false];
-  if (!health || health.meter === "ok") return null;
+  if (!health) return null;
+  if (health.meter === "ok") {
+    const found = alerts.filter(alert => ALERTS[alert.name.replace(/_l[123]$/, "")]);
+    if (!found.length) return null;
+    return [t("Alert:"), found.map(alertWords).join(" "), "", "", found.some(alert => alert.severity === "alarm")];
+  }
   const key = health.key && /key/.test(health.key) && health.meter !== "silent";
   if (health.meter === "silent")
     return [t("Nothing arrives from the meter."), t("Is the cable plugged in at both ends? Is the port switched on? With some meters the grid operator has to do that, on request."), help, "/settings#meter", true];
@@ -220,6 +238,7 @@ async function askHealth() {
     if (health && value.version !== health.version) location.reload();  // this page belongs to the one before
     if (health && value.uptime_s < health.uptime_s) hourAt = knownAt = 0;  // it started again, and forgot who was logged in
     [health, healthAt] = [value, Date.now()];
+    if (String(value.alerts || "") !== alerts.map(alert => alert.name).join()) alerts = ((await ask("/api/alerts")) || {active: []}).active;
   }
   if (value && !knownAt) await askStatus();
   if (value && Date.now() - hourAt > HOUR_MS) await askHour();
