@@ -66,7 +66,7 @@ def crc(data):
 
 def test_an_over_voltage_and_a_silent_meter_are_raised_and_cleared(tmp_path):
     with Mosquitto(tmp_path) as broker, Wire() as wire, Listener(broker.port) as listener:
-        with House(tmp_path, wire, mqtt=mqtt(broker), alert={"silent_s": 8}) as house:
+        with House(tmp_path, wire, mqtt=mqtt(broker), alert={"on": True, "silent_s": 8}) as house:
             topic = house.firmware.topic("alert")
 
             def told(name, active):

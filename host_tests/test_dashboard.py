@@ -220,7 +220,7 @@ def test_an_alert_stands_at_the_top_in_the_persons_own_words(quiet, tmp_path):
     state.mkdir()
     kept = {"known": {}, "active": {"voltage_high_l3": [START, 254300]}, "last": []}  # this one tells no voltages
     (state / "alerts.json").write_text(json.dumps(kept))
-    with Wire() as wire, House(tmp_path, wire, "dsmr4", web={"password": PASSWORD}) as house, (
+    with Wire() as wire, House(tmp_path, wire, "dsmr4", web={"password": PASSWORD}, alert={"on": True}) as house, (
             Sending(house.telegram)):
         page = quiet.page("http://127.0.0.1:%d/" % house.port, language="de-DE")
         wait(page, "#notice-text", "Die Spannung von L3 ist zu hoch.")

@@ -84,7 +84,7 @@ standing_micro 0 whole 0 1000000000""",
     """history
 enabled true flag""",
     """alert
-on true flag
+on false flag
 voltage_low_mv 207000 whole 0 1000000
 voltage_high_mv 253000 whole 0 1000000
 power_w 0 whole 0 10000000
