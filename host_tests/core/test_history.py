@@ -3,14 +3,16 @@
 
 import os
 
-from wattport.history import store
+from wattport.history import days, export, repair, store
 from wattport.history.halfhour import HalfHour
 from wattport.history.ledger import Ledger
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, Rows, spread
 from wattport.history.segment import Segment
+from wattport.posixzone import parse
 
 NOON = 1_760_004_000  # a half-hour's beginning
 HALF = 1800
+ZONE = parse("CET-1CEST,M3.5.0,M10.5.0/3")
 
 
 def clean():
@@ -363,6 +365,44 @@ def test_a_torn_end_is_dropped_and_what_follows_is_found():
     rows = house.rows()
     assert [row[0] for row in rows] == [NOON + HALF * i for i in range(len(rows))]
     assert house.grown(rows)
+    done()
+
+
+def test_rows_that_are_brought_in_count_instead_of_those_that_were_recorded():
+    house = House()
+    house.run(60 * HALF, every=900, wh=50)
+    lines = "".join([piece or "" for piece in export.csv(ZONE, "halfhour", 0, 2 * NOON)]).split("\r\n")
+    assert lines[0] == "start,note,import_wh" and lines[-1] == ""
+    mended = lines[:5] + [line[:line.rfind(",")] + ",7" for line in lines[5:10]] + lines[10:]
+    before = house.rows()
+
+    def bring(lines):
+        for told in repair.take(lines, house.half.kept[3]):
+            last = told
+        return last
+    number = NOON // HALF
+    assert bring(mended[:8]) == (number, number + 6, 7)
+    assert bring(mended[:1] + mended[8:]) == (number + 7, number + 58, 52)
+    assert len(store.files("h")) == 2
+    wanted = [(row[0], row[1], {"import_wh": 7} if 4 <= i < 9 else row[2]) for i, row in enumerate(before)]
+    assert house.rows() == wanted
+    house.restart()
+    house.run(3 * HALF, every=900, wh=50)
+    assert house.rows()[:len(wanted)] == wanted and len(house.rows()) == 62
+    assert house.rows(NOON + 50 * HALF, NOON + 55 * HALF) == wanted[50:55]
+    for bad in (["start,import_wh", "x"], ["start,note,Import", ""], [lines[0], "2025-10-09T10:00:00,,5"],
+                [lines[0], "2025-10-09T10:10:00Z,,5"], [lines[0], lines[1] + ",5"], [lines[0], lines[2], lines[1]],
+                [lines[0], lines[1][:27] + "-5"]):
+        try:
+            bring(bad)
+            raise AssertionError(bad)
+        except ValueError as error:
+            assert str(error), bad
+    for told in repair.add_up(ZONE, number, number + 58, house.half.kept[3]):
+        assert told is None
+    found = [row for row in days.rows(0, 99999) if row]
+    assert len(found) == 1 and found[0][2]["import_wh"] == sum([row[2]["import_wh"] for row in house.rows(
+        *days.bounds(ZONE, found[0][0]))])
     done()
 
 

@@ -84,7 +84,8 @@ def keep(zone, number):
             return
     names = list(totals)
     data = Rows(names, number).write(flags, [totals[name] for name in names])
-    store.begin("d", None, {}, names, number, [], 0, data, bool(found) and rows.next > number)
+    store.begin("d", None, {}, names, number, [], 0, data,
+                "b" if found and rows.next > number else "")
 
 
 def _nothing(name):

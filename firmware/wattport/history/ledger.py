@@ -169,7 +169,7 @@ class Ledger:
         self.levels = [0] * len(self.names)
         # at once: what the new meter showed is known from here on, whatever happens
         self.name, self.size = store.begin("h", self.meter, self.ids, self.names, number, registers, self.flags,
-                                           b"", bool(flags & CLOCK))
+                                           b"", "b" if flags & CLOCK else "")
         self.fresh = False
 
     def _end(self, flags, found, others):

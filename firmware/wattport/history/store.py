@@ -3,7 +3,8 @@
 the household's date.
 
 A name is the kind, the number of its first row, and which file it is: "h0978123.12". A trailing "b" says that it does
-not begin where the file before it ends: the clock was set back. When the room is full, the file with the oldest rows
+not begin where the file before it ends: the clock was set back. "i" is one that was brought in from outside, and counts
+instead of what was recorded. When the room is full, the file with the oldest rows
 goes. Where a meter was swapped within a half-hour, both its rows come out as one; of days the one that was written last
 counts.
 """
@@ -22,12 +23,13 @@ FULL = 8100  # bytes of a file, then comes another one: two blocks of the flash
 _BLOCK = const(4096)
 ROOM = {"h": 64, "d": 23}  # blocks
 _ENOSPC = const(28)  # MicroPython's errno has no name for it
+_FIRST = const(1000000)  # a rank above all numbers of files
 _SPARE = const(8)  # blocks of the file system that stay free for others
 
 
 def let_go():
     """Called by who has imported the rooms of the history for a while: they go when it goes."""
-    for name in "days export ledger rows segment store".split():
+    for name in "days export ledger repair rows segment store".split():
         forget("wattport.history." + name)
 
 
@@ -40,7 +42,7 @@ def files(kind):
         return found
     for name in names:
         first, _, rest = name[1:].partition(".")
-        rest = rest.rstrip("b")
+        rest = rest.rstrip("bi")
         if name[0] == kind and first.isdigit() and rest.isdigit():
             found.append((int(first), int(rest), name))
     found.sort()
@@ -55,6 +57,8 @@ def newest(kind):
     """Breaths, then (Segment, registers behind its last row, flags of that or None) of the file that was begun last,
     read to its end; nothing more when there is none."""
     for _, _, name in sorted(files(kind), key=lambda one: -one[1]):
+        if name[-1] == "i":
+            continue
         try:
             segment = Segment(path(name))
         except ValueError:
@@ -70,14 +74,15 @@ def newest(kind):
         return
 
 
-def begin(kind, meter, ids, names, first, registers, flags=0, data=b"", back=False):
-    """A new file with its first records; (name, size). OSError when there is no room at all."""
+def begin(kind, meter, ids, names, first, registers, flags=0, data=b"", mark=""):
+    """A new file with its first records; (name, size). mark: what its name ends with. OSError when there is no room at
+    all."""
     try:
         os.mkdir(FOLDER)
     except OSError:
         pass
     found = files(kind)
-    name = "%s%07d.%d%s" % (kind, first, 1 + max([one[1] for one in found] + [0]), "b" if back else "")
+    name = "%s%07d.%d%s" % (kind, first, 1 + max([one[1] for one in found] + [0]), mark)
     data = head(meter, ids, names, first, registers, flags) + data
     _make_room(kind, found)
     append(kind, name, data)
@@ -121,7 +126,7 @@ def _within(kind, begin, end):
     """[(number of the first row, name)] of the files that may have rows of a range."""
     found = files(kind)
     # where the file that was begun next goes on
-    ends = {which - 1: first for first, which, name in found if name[-1] != "b"}
+    ends = {which - 1: first for first, which, name in found if name[-1].isdigit()}
     return [(first, name) for first, which, name in found if first < end and ends.get(which, begin) >= begin]
 
 
@@ -143,7 +148,9 @@ def between(kind, begin, end):
         while waiting and (least is None or waiting[0][0] <= least):
             name = waiting.pop(0)[1]
             try:
-                which = int(name[9:].rstrip("b"))
+                which = int(name[9:].rstrip("bi"))
+                if name[-1] == "i":
+                    which += _FIRST
                 one = [None, which, Segment(path(name)).between(begin, end)]
             except (OSError, ValueError):  # dropped meanwhile
                 continue
@@ -160,9 +167,9 @@ def between(kind, begin, end):
                 yield from _step(one)
                 if not one[0]:
                     active.remove(one)
-                if made is None or kind == "d" and one[1] > which:
+                if made is None or (kind == "d" or one[1] > _FIRST) and one[1] > which:
                     made, which = row, one[1]
-                elif kind == "h":
+                elif kind == "h" and which < _FIRST:
                     made = _sum(made, row)
         yield made
 

@@ -69,7 +69,7 @@ class _Answer:
                 load("wattport.history.store", "let_go")()
 
 
-def get(web, request):
+async def get(web, request):
     app, args = web.app, request.args
     if not app.half:
         raise Refused(404, "not_found", "There is nothing at this address.")  # in the portal, or no history is kept
@@ -81,6 +81,12 @@ def get(web, request):
     since = _time(zone, args["from"]) if "from" in args else max(0, until - _DAY_S)
     if now is not None:
         until = min(until, now + _DAY_S)
+    while app.half.busy:  # never both in the heap
+        await asyncio.sleep_ms(_LOOK_MS)
+    gc.collect()
+    load("wattport.history.export", "csv")  # where there is no heap for it, say so
+    if request.method == "HEAD":
+        load("wattport.history.store", "let_go")()
     if request.path == "/api/history":
         return _Answer(app.half, "document", zone, step, since, until).send, 200, "Content-Type: application/json\r\n"
     utc = "utc" in args and args["utc"] == "1"
