@@ -26,7 +26,7 @@ MICROPYTHON = ("1.25", "1.29")
 _START = ("boot.py", "main.py", "slot.py", "wattport/update/slots.py")
 # see firmware/safe.py
 _SAFE = ("safe.py", "wattport/net/captive.py", *["wattport/update/%s.py" % name for name in (
-    "bundle", "folder", "install", "rsa", "running")])
+    "bundle", "folder", "install", "refusal", "rsa", "running")])
 # modules that only programs on a PC import
 DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import gc
+import os
 import time
 from binascii import unhexlify
 
@@ -39,7 +40,8 @@ class App:
     What a request may look at: `portal`, whether the set-up's own Wi-Fi is what runs, and `access`, its address and
     mask as soon as it does; `wifi`, `meter`, `line`; `tried`, what the set-up has found to be good, not saved yet;
     `trials`, how it tries; `kept`, the last frames that were errors; `slot`, the one that runs, "a" or
-    "b", or None. All the parts come from `build`.
+    "b", or None; `trial`, whether that is still to prove itself; `update`, the group of the settings, and how it
+    stands, see `update.state`; `restart_s`, not 0 before a restart. All the parts come from `build`.
     """
 
     def __init__(self, document, log, asked=False):
@@ -47,7 +49,9 @@ class App:
         self.access = self.web = self.kept = None
         self.visited = time.ticks_ms()  # when the portal's page was asked for last, or anything of it
         self.tried, self.trials = {}, {}
-        self._restart_s = 0
+        self.trial = False
+        self.asked_for = None
+        self.restart_s = 0
         fetch("wattport.build", "parts")(self, document, log, asked)
 
     def connected(self):
@@ -85,7 +89,7 @@ class App:
 
     def restart(self):
         """In two seconds or three: an answer is still to go out."""
-        self._restart_s = self._restart_s or _RESTART_S
+        self.restart_s = self.restart_s or _RESTART_S
 
     def reading(self, reading, family):
         odd = ""
@@ -144,6 +148,8 @@ class App:
 
     def _report(self):
         report = self.health.report()
+        report.update(self.about)
+        report["trial"] = self.trial
         if self.web:
             report["web"] = self.web.status
         if self.window:
@@ -203,6 +209,24 @@ class App:
         """Where this program is on trial, or the start before ended badly: until it is decided."""
         await load("wattport.update.trial", "run")(self, self.slot)
         forget("wattport.update.trial")
+        if self.trial:  # who waits for that need not wait for the next minute
+            self.trial = False
+            if self.publisher:
+                self.publisher.health(self._report())
+        self.tell_update()
+
+    def tell_update(self):
+        """The broker, how it stands with updates."""
+        if self.publisher and self.slot:
+            self.publisher.update(fetch("wattport.update.state", "entity")(self))
+        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+
+    def asked_to_update(self, text):
+        """Over MQTT: done in the next second, when the heap has the room for it."""
+        self.asked_for = text
+
+    async def _poll(self):
+        await load("wattport.update.polled", "run")(self)
 
     async def _publish(self):
         # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet
@@ -231,9 +255,16 @@ class App:
                     fetch("wattport.tariff.projection", "tell")(self)
                 if self.hour:
                     self.hour.look(time.ticks_ms())
-            if self._restart_s:
-                self._restart_s -= 1
-                if not self._restart_s:
+            if self.asked_for is not None:
+                gc.collect()
+                try:
+                    fetch("wattport.update.command", "take")(self, self.asked_for)
+                    self.asked_for = None
+                except MemoryError:  # discovery takes some seconds
+                    self.log.limited("update", "warning", "update: the heap has no room for it yet")
+            if self.restart_s:
+                self.restart_s -= 1
+                if not self.restart_s:
                     machine.reset()
             await asyncio.sleep_ms(1000)
 
@@ -252,6 +283,8 @@ class App:
                 add("button", self._press)
         if self.slot:
             add("trial", self._prove)
+            if self.update["interval_h"]:
+                add("update", self._poll)
         if self.half:
             add("history", self._remember)
         if self.served["port"]:
@@ -276,8 +309,7 @@ def _document(log):
     return document
 
 
-def _made():
-    log = Log()
+def _made(log):
     asked = load("wattport.button", "asked")()
     forget("wattport.button")
     return App(_document(log), log, asked)
@@ -286,4 +318,12 @@ def _made():
 def start():
     """Run for ever. What the settings needed has gone by then: a function that still runs would hold on to 8 KB of it,
     as what lies on the stack is taken for in use."""
-    asyncio.run(_made().run())
+    log = Log()
+    job = None
+    try:
+        os.stat("update.json")
+        job = fetch("wattport.update.job", "take")()
+        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+    except OSError:
+        pass
+    asyncio.run(load("wattport.update.receiver", "run")(_document(log), log, job) if job else _made(log).run())

@@ -9,8 +9,8 @@ import machine
 from micropython import const
 
 from wattport.health import Health
-from wattport.led import Led
-from wattport.modules import fetch, load
+from wattport.led import Led, pin
+from wattport.modules import fetch, forget, load
 from wattport.net.wifi import Wifi
 from wattport.supervisor import Supervisor
 from wattport.version import VERSION
@@ -24,6 +24,10 @@ def parts(app, document, log, asked):
     app.device_id = hexlify(machine.unique_id()).decode()
     app.slot = getattr(sys.modules.get("slot"), "runs", None)  # boot.py has left it, where there are slots
     app.settings = document["meter"]
+    app.update = document["update"]
+    if app.slot:
+        fetch("wattport.update.state", "begin")(app)
+        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
     app.zone = document["time"]["zone"]
     app.supervisor = Supervisor(log)
     app.wifi = Wifi(document["wifi"], log)
@@ -34,6 +38,10 @@ def parts(app, document, log, asked):
     if document["mqtt"]["host"] and not app.portal:
         from wattport.publish.publisher import Publisher
         app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
+        if app.slot:
+            app.publisher.on_update = app.asked_to_update
+    app.about = {"slot": app.slot, "chip": fetch("wattport.update.running", "running")(VERSION)["chip"],
+                 "board": board.NAME}
     app.supply = None
     if getattr(board, "SUPPLY", None) is not None:
         app.supply = load("wattport.supply", "Supply")(log)
@@ -70,9 +78,7 @@ def parts(app, document, log, asked):
     if alert["peak_preset"] and not app.portal:
         app.window = fetch("wattport.tariff.peaks", "load")(
             alert["peak_preset"], alert["peak_limit_w"], app.settings["limit_w"], zone)
-    app.pin = machine.Pin(board.LED, machine.Pin.OUT) if board.LED is not None else None
-    if app.pin and not getattr(board, "LED_ON", 1):
-        app.pin = machine.Signal(app.pin, invert=True)
+    app.pin = pin()
     app.led = Led(app.pin, app.health.led_state)
     app.served = served = document["web"]
     served["port"] = served["port"] or (_PORT if app.portal else 0)

@@ -9,14 +9,15 @@ def _place(name):
     return name  # as it is
 
 
-def forget(name):
-    """Let go of the module called `name` ("wattport.net.dns"); what still refers to its functions keeps those."""
-    name = _place(name)
-    sys.modules.pop(name, None)
-    package, _, module = name.rpartition(".")
-    package = sys.modules.get(package)
-    if package and hasattr(package, module):
-        delattr(package, module)
+def forget(*names):
+    """Let go of modules by name ("wattport.net.dns"); what still refers to their functions keeps those."""
+    for name in names:
+        name = _place(name)
+        sys.modules.pop(name, None)
+        package, _, module = name.rpartition(".")
+        package = sys.modules.get(package)
+        if package and hasattr(package, module):
+            delattr(package, module)
 
 
 def load(module, name):

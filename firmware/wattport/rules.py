@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the settings may be: the rules that `settings` names. Loaded for a check, then forgotten."""
 
+from wattport.modules import fetch
+
 # ---- rules: value, the default (for its type), what is behind the rule's name → the value to keep, or ValueError with
 # what would be right
 
@@ -167,6 +169,17 @@ def _pem(value, default, rest):
     return value
 
 
+def _url(value, default, rest):
+    wanted = "an address that begins with http:// or https://, of at most %s characters, or empty" % rest
+    _need(isinstance(value, str) and len(value) <= int(rest), wanted)
+    if value:
+        try:
+            fetch("wattport.url", "split")(value.replace("{chip}", "chip"))
+        except ValueError:
+            raise ValueError(wanted)
+    return value
+
+
 def _zone(value, default, rest):
     from wattport import posixzone
     from wattport.modules import forget
@@ -198,9 +211,10 @@ _HEX = "0123456789abcdefABCDEF"
 _SHUT = {"password": "pbkdf2:1:00:" + "0" * 64, "private": True}  # the hash of no password that anybody knows
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _RULES = dict(zip(
-    "flag whole one text bytes wpa key token password label host hosts ip net topic pem zone profile currency".split(),
+    "flag whole one text bytes wpa key token password label host hosts ip net topic pem url zone profile "
+    "currency".split(),
     (_flag, _whole, _one, _text, _bytes, _wpa, _key, _token, _password, _label, _host, _hosts, _ip, _net, _topic, _pem,
-     _zone, _profile, _currency)))
+     _url, _zone, _profile, _currency)))
 
 
 def _together(whole, refuse):
@@ -215,6 +229,8 @@ def _together(whole, refuse):
             refuse("wifi.gateway: a fixed address needs the gateway, the router's address")
         elif _numbers(wifi["gateway"]) >> bits != _numbers(address) >> bits:
             refuse("wifi.gateway: it is not in the network of wifi.address")
+    if whole["update"]["interval_h"] and not whole["update"]["url"]:
+        refuse("update.url: there has to be an address to look at every %d hours" % whole["update"]["interval_h"])
     if mqtt["tls"] and not mqtt["ca"].strip():
         refuse("mqtt.ca: TLS needs the certificate of the authority that signed the broker's")
 

@@ -83,6 +83,11 @@ export_micro 0 whole -1000000000 1000000000
 standing_micro 0 whole 0 1000000000""",
     """history
 enabled true flag""",
+    """update
+url "" url 512
+interval_h 0 whole 0 8760
+auto false flag
+ca "" pem 3000""",
     """alert
 on false flag
 voltage_low_mv 207000 whole 0 1000000

@@ -95,7 +95,10 @@ IMPOSSIBLE = (
     ("time", "source", ("", "gps", None)),
     ("tariff", "currency", ("", "eur", "EURO", "E1R", None)),
     ("tariff", "import_micro", (0.25, "0.25", 1000000001, -1000000001, True, None)),
-    ("tariff", "standing_micro", (-1, 1.0, None)))
+    ("tariff", "standing_micro", (-1, 1.0, None)),
+    ("update", "url", ("ftp://a/b", "http://", "a.example/b", "http://a b/", "http://a:0/", "http://a:99999/", "https://a/\n",
+                       "http://a\u00e4/", "https://u@a/", "http://" + "a" * 510, 1, None)),
+    ("update", "interval_h", (-1, 8761, 4, True, None)))
 
 
 def test_impossible_values_are_refused_by_the_name_of_their_key():
@@ -132,6 +135,7 @@ def test_possible_values_are_taken():
             ("wifi", "hostname", ("a", "Meter-2")), ("wifi", "gateway", ("", "10.0.0.1")),
             ("web", "password", ("", "8 letter", "pbkdf2:5000:00ff:" + "0a" * 32)), ("web", "token", ("", "0a" * 32)),
             ("time", "server", ("", "pool.ntp.org", "10.0.0.1:123,a.example")), ("tariff", "import_micro", (-5, 10**9)),
+            ("update", "url", ("", "https://a.example/wattport-{chip}.wpb", "http://10.0.0.1:8080/x?y=z")),
             ("time", "zone", ("EET-2EEST,M3.5.0/3,M10.5.0/4", "UTC0")), ("wifi", "ssid", ("x" * 32, "caf\u00e9"))):
         for value in values:
             assert check({group: {key: value}})[group][key] == value, (group, key, value)

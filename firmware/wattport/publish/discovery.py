@@ -218,7 +218,7 @@ def of_health(about, health, announced):
         elif name == "meter":
             template = "{{ value_json.meter | default(this.state) }}"
             yield _config(about, "health_meter", "Meter port", None, template, "/health", "", True)
-        elif name in ("peak_w", "alerts"):
+        elif name in ("peak_w", "alerts", "slot"):
             yield from fetch("wattport.publish.watched", "of_" + name)(about, _config)
         row = _ending(name, _HEALTH_ENDINGS)
         if row and safe_id(name) == name and isinstance(value, int) and not isinstance(value, bool):

@@ -22,6 +22,7 @@ BACKOFF_MS = 1000  # after a failure, doubled each time
 BACKOFF_LIMIT_MS = 60000
 _SETTLED_MS = const(10000)  # a session that lived so long starts the backoff anew
 _ALERTS = const(8)
+_MOST = const(384)  # bytes of a message that comes in, with its topic: an address, say
 _PACE_MS = const(200)  # between two discovery messages: a burst browns a bus-powered dongle out
 _CALM_MS = const(8000)  # from the first reading: until then, finding the line and the time needs the heap
 _PROBE_MS = const(3000)  # in which the broker shows whether it still has our discovery messages
@@ -46,6 +47,7 @@ class Publisher:
     """
 
     supply = half = None
+    on_update = None  # called with what was sent to …/update/set, a text
 
     def __init__(self, settings, device_id, version, log=print):
         self._settings = settings
@@ -58,6 +60,8 @@ class Publisher:
         self._wake = asyncio.Event()
         self._out = bytearray(mqtt.OUT_SIZE)
         self._reading = self._raw = self._health = None  # the newest, not sent yet
+        self._update = None  # kept: a broker that has lost it gets it again
+        self._update_wanted = False
         self._alerts = []
         self._kept, self._unsent = {}, set()  # by topic: what the broker is to keep, and whether it has to be told
         self._holding = False  # a reading was sent less than interval_s ago
@@ -90,6 +94,12 @@ class Publisher:
 
     def health(self, health):
         self._health = health
+        self._wake.set()
+
+    def update(self, update):
+        """How it stands with updates, a dict as Home Assistant's MQTT update takes it."""
+        self._update = update
+        self._update_wanted = True
         self._wake.set()
 
     def alert(self, alert):
@@ -136,15 +146,16 @@ class Publisher:
         host, port = settings["host"], settings["port"]
         authority = settings["ca"] if settings["tls"] else None
         connection = await stream.connect(host, port, authority, CONNECT_MS)
-        client = mqtt.Client(connection, self._out, self._message, self._wake.set)
+        client = mqtt.Client(connection, self._out, self._message, self._wake.set, _MOST)
         try:
             state = self.base + "/state"
             await client.open(
                 self._client_id, settings["keepalive_s"], settings["user"], settings["password"],
                 state, "offline")
             await client.publish(state, b"online", 1, True)
-            if settings["discovery"]:
+            if settings["discovery"] or self.on_update:
                 await self._subscribe(client)
+            self._update_wanted = self._update is not None
             self.status["connected"] = True
             self.status["connects"] += 1
             self.status["error"] = ""
@@ -193,6 +204,9 @@ class Publisher:
             if settings["interval_s"]:
                 self._holding = True
                 self._due = _after(settings["interval_s"] * 1000)
+        elif self._update_wanted:
+            self._update_wanted = False
+            await self._publish(client, "/update", self._update, 1, True)
         elif self._alerts:
             alert = self._alerts[0]
             await self._publish(client, "/alert", alert, 1, False)
@@ -249,7 +263,9 @@ class Publisher:
     # ---- Home Assistant
 
     async def _subscribe(self, client):
-        topics = [self._prefix + "/status"]
+        topics = [self.base + "/update/set"] if self.on_update else []
+        if self._settings["discovery"]:
+            topics.append(self._prefix + "/status")
         if self._probe:
             topics.append(self._probe)
             self._probe_at = _after(_PROBE_MS)
@@ -263,6 +279,12 @@ class Publisher:
                 self._state_wanted = True
                 self._rediscover(_BIRTH_MS // 3 + random.getrandbits(11))
                 self._wake.set()
+        elif topic == self.base + "/update/set":
+            if self.on_update and not retained:  # one that was kept would come again after each restart
+                try:
+                    self.on_update(str(text, "utf-8"))
+                except UnicodeError:
+                    pass
         elif topic == self._probe and retained and text:
             self._probe_at = None  # the broker kept them
 

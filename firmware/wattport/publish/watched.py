@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Home Assistant's entities for capacity peaks and alerts. Loaded by `discovery`, which gives its `_config`."""
+"""Home Assistant's entities for capacity peaks, alerts and updates. Loaded by `discovery`, which gives its `_config`."""
 
+_UPDATE = "installed_version latest_version in_progress update_percentage"
 _W = "_w", 1, "W", "power", "m", 0
 
 
@@ -25,3 +26,10 @@ def of_alerts(about, config):
     yield config(about, "alert", "Alert", None,
                  "{{ dict(value_json, event_type='begins' if value_json.active else 'ends') | tojson }}", "/alert",
                  kind="event", more={"event_types": ["begins", "ends"], "expire_after": 0})
+def of_slot(about, config):
+    """What runs from a slot can be updated: the domain `update`, whose state may hold nothing but what Home Assistant
+    knows."""
+    template = "{{ {%s} | to_json }}" % ", ".join(["'%s': value_json.%s" % (name, name) for name in _UPDATE.split()])
+    yield config(about, "firmware", "Firmware", None, template, "/update", "", True, "update", {
+        "device_class": "firmware", "command_topic": about[2] + "/update/set", "payload_install": "INSTALL",
+        "title": "Wattport", "expire_after": 0})

@@ -16,6 +16,8 @@ from binascii import a2b_base64, hexlify
 
 from micropython import const
 
+from wattport.update.refusal import BundleError
+
 _MAGIC = b"WATTPORT BUNDLE 1"
 _KEYS = const(4)
 _KEY = const(1040)  # most bytes of a line, with a key or with the manifest
@@ -24,18 +26,6 @@ _FILES = const(8)
 _MOST = const(16777216)  # bytes of a file, more than any flash here has
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_.-"
 _UNFIT = "This is no bundle of a kind that this version knows."
-
-
-class BundleError(Exception):
-    """Why a bundle is not taken: `kind` for programs, the text for people.
-
-    not_a_bundle, truncated, damaged, signature, unknown_key, no_key, name, chip, micropython, downgrade, too_large,
-    flash_full, busy
-    """
-
-    def __init__(self, kind, text):
-        super().__init__(text)
-        self.kind = kind
 
 
 def key_id(modulus):

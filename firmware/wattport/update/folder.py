@@ -7,7 +7,7 @@ from binascii import b2a_base64
 from micropython import const
 
 from wattport.update import slots
-from wattport.update.bundle import BundleError
+from wattport.update.refusal import BundleError
 
 _MOST = const(327680)  # bytes of a slot: two of them and 13 months of history share the flash
 _BLOCK = const(4096)

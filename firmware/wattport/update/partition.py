@@ -12,7 +12,8 @@ import esp32
 from micropython import const
 
 from wattport.update import slots
-from wattport.update.bundle import BundleError, version
+from wattport.update.bundle import version
+from wattport.update.refusal import BundleError
 
 _BLOCK = const(4096)
 _ERASE = const(6)  # of a partition's ioctl

@@ -50,6 +50,7 @@ async def run(app, slot):
         tried = tried or _tried(app, record)
     if not tried and not record["crashes"]:
         return
+    app.trial = bool(tried)
     alive = tried.get("alive", "").split() if tried else ()
     well_s = 0
     failures = 0

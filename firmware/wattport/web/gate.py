@@ -41,6 +41,10 @@ _ROUTES = """
 /api/cost GET read cost 0
 /api/compare GET read cost 0
 /api/restart POST owner restart 512
+/api/update GET read update 0 POST free update 0
+/api/update/receive POST owner update 512
+/api/update/check POST owner update 512
+/api/update/install POST owner update 1024
 /api/networks GET owner networks 0
 /api/brokers GET owner brokers 0
 /api/try GET owner trial 0
@@ -127,6 +131,8 @@ def check(web, request):
         raise Refused(421, "unknown_host", "The dongle does not go by this name; web.name can be set to it.")
     method = "GET" if request.method == "HEAD" else request.method
     access, module, most = _route(request, method)
+    if method == "POST" and module == "update" and access == "free":
+        raise Refused(409, "receive_first", "Ask /api/update/receive for a ticket first: the dongle restarts for it.")
     origin = headers.get("Origin")
     if origin is not None and origin.lower().partition("://")[2] != host:
         raise Refused(403, "origin", "Pages from elsewhere may not do that.")

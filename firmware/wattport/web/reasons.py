@@ -4,7 +4,7 @@
 _REASONS = ("302 Found|304 Not Modified|400 Bad Request|401 Unauthorized|403 Forbidden|404 Not Found|"
             "405 Method Not Allowed|408 Request Timeout|409 Conflict|413 Content Too Large|414 URI Too Long|"
             "415 Unsupported Media Type|421 Misdirected Request|422 Unprocessable Content|429 Too Many Requests|"
-            "431 Request Header Fields Too Large|500 Internal Server Error|503 Service Unavailable")
+            "431 Request Header Fields Too Large|500 Internal Server Error|502 Bad Gateway|503 Service Unavailable")
 _HEADERS = "Allow allow|Location location|Retry-After wait_s"
 _LINK = '<!DOCTYPE html><html lang="en"><title>Wattport</title><p><a href="%s">%s</a></p></html>'
 _HTML = "Content-Type: text/html\r\nContent-Length: %d\r\n"
