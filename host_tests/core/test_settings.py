@@ -98,7 +98,7 @@ IMPOSSIBLE = (
     ("tariff", "standing_micro", (-1, 1.0, None)),
     ("update", "url", ("ftp://a/b", "http://", "a.example/b", "http://a b/", "http://a:0/", "http://a:99999/", "https://a/\n",
                        "http://a\u00e4/", "https://u@a/", "http://" + "a" * 510, 1, None)),
-    ("update", "interval_h", (-1, 8761, 4, True, None)))
+    ("update", "interval_h", (-1, 8761, True, None)))
 
 
 def test_impossible_values_are_refused_by_the_name_of_their_key():
