@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Home Assistant's entities for capacity peaks, alerts and updates. Loaded by `discovery`, which gives its `_config`."""
+"""Home Assistant's entities for peaks, alerts and updates. Loaded by `discovery`, which gives its `_config`."""
 
 _UPDATE = "installed_version latest_version in_progress update_percentage"
 _W = "_w", 1, "W", "power", "m", 0
@@ -26,6 +26,8 @@ def of_alerts(about, config):
     yield config(about, "alert", "Alert", None,
                  "{{ dict(value_json, event_type='begins' if value_json.active else 'ends') | tojson }}", "/alert",
                  kind="event", more={"event_types": ["begins", "ends"], "expire_after": 0})
+
+
 def of_slot(about, config):
     """What runs from a slot can be updated: the domain `update`, whose state may hold nothing but what Home Assistant
     knows."""
