@@ -168,8 +168,8 @@ class App:
 
     async def _serve(self):
         if not self.web:
-            from wattport.web.api import Web  # 25 KB of heap that are not taken where no port is set
-            self.web = Web(self, self.served, self._look)
+            from wattport.web.waiter import Waiter
+            self.web = Waiter(self, self.served, self._look)
         await self.web.run()
 
     async def _open(self):
@@ -191,18 +191,25 @@ class App:
                 await asyncio.sleep_ms(1000)
                 self.wall.utc()
 
+    def room(self):
+        """For discovery: the heap holds neither the dashboard nor the history besides."""
+        return not (self.half and self.half.busy) and (not self.web or self.web.give_way(3000))
+
     async def _remember(self):
         """Half-hours that are over go into the history, and to the broker."""
         half, publisher = self.half, self.publisher
         while True:
             owes = publisher and publisher.status["connected"] and half.kept and half.kept[3] != half.owed
             half.busy = bool(half.marks or owes)
-            if half.busy and not half.users:
+            if half.busy and not half.users and not (publisher and publisher.announces()) and (
+                    not self.web or self.web.give_way(30000)):
                 if half.marks:
                     await fetch("wattport.history.task", "run")(half, self.wall.zone, self.log)
                 else:
                     await fetch("wattport.history.forward", "run")(half, publisher)
                 half.busy = False
+                if self.web:
+                    self.web.give_way(0)
             await asyncio.sleep_ms(1000)
 
     async def _prove(self):

@@ -38,6 +38,7 @@ def parts(app, document, log, asked):
     if document["mqtt"]["host"] and not app.portal:
         from wattport.publish.publisher import Publisher
         app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
+        app.publisher.room = app.room
         if app.slot:
             app.publisher.on_update = app.asked_to_update
     app.about = {"slot": app.slot, "chip": fetch("wattport.update.running", "running")(VERSION)["chip"],

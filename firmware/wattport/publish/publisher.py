@@ -47,6 +47,7 @@ class Publisher:
     """
 
     supply = half = None
+    room = None  # a function that tells whether discovery may have the heap now
     on_update = None  # called with what was sent to …/update/set, a text
 
     def __init__(self, settings, device_id, version, log=print):
@@ -310,6 +311,7 @@ class Publisher:
             self._configs = self._new_configs()
         if self._configs is None:
             return False
+        self._has_room()  # it stays ours
         gc.collect()
         try:
             topic, text = next(self._configs)
@@ -327,17 +329,28 @@ class Publisher:
     def _new_configs(self):
         """An iterator of the messages for fields not announced yet, or None (then without the import)."""
         reading, health, announced = self._seen_reading, self._seen_health, self._announced
-        self._seen_reading = None  # another one comes if it has news
-        if reading is not None and _has_news(reading, announced):
-            gc.collect()  # the import takes 10 KB; a heap that grows for it takes them from Wi-Fi, for ever
-            from wattport.publish import discovery
-            return discovery.of_reading(self._about, reading, announced)
-        if health is not None:
-            for name in health:
-                if health[name] is not None and "health_" + name not in announced:
-                    from wattport.publish import discovery
-                    return discovery.of_health(self._about, health, announced)
-        return None
+        new = reading is not None and _has_news(reading, announced)
+        if not new:
+            self._seen_reading = None  # another one comes if it has news
+            if health is None or all([health[name] is None or "health_" + name in announced for name in health]):
+                return None
+        if not self._has_room():
+            self._look = True
+            self._config_at = _after(_PACE_MS)
+            return None
+        gc.collect()  # the import takes 10 KB; a heap that grows for it takes them from Wi-Fi, for ever
+        from wattport.publish import discovery
+        if not new:
+            return discovery.of_health(self._about, health, announced)
+        self._seen_reading = None
+        return discovery.of_reading(self._about, reading, announced)
+
+    def _has_room(self):
+        return not self.room or self.room()
+
+    def announces(self):
+        """Discovery is in the heap."""
+        return self._configs is not None
 
 
 def _has_news(reading, announced):

@@ -14,24 +14,22 @@ _ROOM = "wattport.web."
 
 class Web:
     """settings: the group `web`, and "hostname". report() gives the health. `reading` takes what comes from the meter;
-    `run` serves for ever.
+    `run` serves until nobody has come for a minute. What outlives that is in `kept`, see `waiter`.
 
     For what answers: `app`, `settings`, `newest`, the newest Reading or None; `listeners`, clients with a `wake` to be
     set; `sessions`, see `gate.session`; `tries`, wrong passwords and when the next may come, see `login`.
     """
 
-    def __init__(self, app, settings, report):
+    def __init__(self, app, settings, report, kept):
         self.app = app
         self.settings = settings
         self.report = report
-        self.newest = None
+        self.newest = kept.newest
         self.listeners = []
-        self.sessions = []
-        self.tries = 0, 0
+        self.sessions = kept.sessions
+        self.tries = kept.tries
         self._used = []  # modules, once for each who uses them
-        server = Server(self, settings["port"], app.log)
-        self.status = server.status
-        self.run = server.run
+        self.run = Server(self, kept, app.log).run
 
     def reading(self, reading):
         """The newest Reading; must not be changed afterwards. Made into JSON by who asks, not by the meter's task."""

@@ -11,8 +11,6 @@ Who may ask for what is not looked at here: see `gate`.
 import asyncio
 import gc
 import json
-import select
-import socket
 
 import microdot
 from micropython import const
@@ -22,12 +20,12 @@ from wattport.web.client import Client, is_past
 from wattport.web.refused import Refused
 
 _CLIENTS = const(4)  # at a time; the chip has ten sockets for everything
-_WAITING = const(6)  # to be let in: browsers make six connections at once
 _PIECE = const(512)  # read at a time
 _PIECES = const(8)
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
+_IDLE_LOOKS = const(120)  # half a second each, without anybody
 
 _HEAD_OF_ALL = (b"\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
                 b"X-Frame-Options: DENY\r\nCross-Origin-Resource-Policy: same-origin\r\n")
@@ -40,53 +38,51 @@ _LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: ap
 
 
 class Server:
-    """`run()` for ever. `web` finds the answers: `check(request)` gives what to ask it for, and how many bytes of body
-    to read before that; `answer(request, what)`, to be awaited, gives a body or (body, status) or (body, status, text
-    of more headers). A body is a dict (sent as JSON), bytes, something to iterate over, or an asynchronous
-    function of the Client, which writes for as long as it likes. Both may raise Refused. `done(what)` follows.
+    """`run` until nobody has come for a minute, or the heap is wanted for something else. `web` finds the answers:
+    `check(request)` gives what to ask it for, and how many bytes of body to read before that; `answer(request, what)`,
+    to be awaited, gives a body or (body, status) or (body, status, text of more headers). A body is a dict (sent as
+    JSON), bytes, something to iterate over, or an asynchronous function of the Client, which writes for as long as it
+    likes. Both may raise Refused. `done(what)` follows.
 
     `status` counts requests that could be read, those refused (too many, too large, too slow, not allowed) and errors
     (malformed, broken off by the client, failures of ours).
     """
 
-    def __init__(self, web, port, log):
+    def __init__(self, web, kept, log):
         self._web = web
-        self._port = port
+        self._kept = kept
         self._log = log
         self._clients = []
         self._leaving = []  # told off; closed a little later, as the reset could overtake the answer
-        self.status = {"requests": 0, "refused": 0, "errors": 0}
+        self.status = kept.status
         microdot.Request.max_content_length = microdot.Request.max_body_length = 0  # we read it, once we know for whom
 
-    async def run(self):
-        listener = socket.socket()
-        poller = select.poll()
-        looks = 0
+    async def run(self, listener, poller):
+        """listener: a socket that listens; poller: of that."""
+        looks = idle = 0
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(socket.getaddrinfo("0.0.0.0", self._port)[0][-1])
-            listener.listen(_WAITING)
-            listener.setblocking(False)
-            poller.register(listener, select.POLLIN)
-            self._log("info", "web: dashboard on port %d" % self._port)
-            while True:
+            while idle < _IDLE_LOOKS and not (self._kept.gives_way() and self._all_rest()):
                 # asyncio's own server ends for good, its port taken, when the heap is full once
                 await asyncio.sleep_ms(_ACCEPT_MS)
-                for _ in range(_CLIENTS):
+                for _ in range(0 if self._kept.gives_way() else _CLIENTS):
                     for _ in poller.ipoll(0):
                         self._accept(listener)
                 looks += 1
                 if looks >= _LOOK_EVERY:
                     looks = 0
+                    idle = 0 if self._clients else idle + 1
                     self._look()
         finally:
-            listener.close()
             clients, self._clients = self._clients, []
             for client in clients:
                 client.task.cancel()
                 client.sock.close()  # a task that has not begun yet does not get to it
             while self._leaving:
                 self._leaving.pop().close()
+
+    def _all_rest(self):
+        """Those who are left listen to events: they come again by themselves."""
+        return all([client.wake and client.expires is None for client in self._clients])
 
     def _accept(self, listener):
         if len(self._clients) >= _CLIENTS:
