@@ -389,6 +389,9 @@ def test_without_a_port_nothing_of_the_web_is_imported(tmp_path):
         "    app = App(settings.check({'web': {'port': port}}), Log(lambda text: None))\n"
         "    task = asyncio.create_task(app.run())\n"
         "    await asyncio.sleep(1)\n"
+        "    if port:\n"
+        "        await asyncio.open_connection('127.0.0.1', port)\n"
+        "        await asyncio.sleep(1)\n"
         "    print(sorted(name for name in sys.modules if 'microdot' in name or 'web' in name))\n"
         "asyncio.run(main(%d))\n")
     text = script.read_text()

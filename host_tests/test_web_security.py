@@ -236,7 +236,7 @@ def test_two_cannot_try_passwords_at_once(tmp_path):
 def test_readings_stay_private_when_that_is_set(tmp_path):
     with Wire() as wire, House(tmp_path, wire, wifi={"ssid": "home"}, web={"password": KEPT, "private": True}) as house:
         reads = [path for path, *rest in ROUTES if rest[:2] == ["GET", "read"]]
-        assert len(reads) == 5
+        assert len(reads) > 10
         for path in reads:
             assert code(house.ask(path)) == (401, "login_needed")
         for path in ("/", "/setup", "/uplot.js", "/api/status"):
@@ -347,7 +347,8 @@ def test_no_secret_is_in_any_answer_or_line_of_the_log(tmp_path):
 def test_a_thousand_random_requests_do_no_harm_and_cost_no_heap(house):
     """Methods, addresses, headers and bodies that each make sense somewhere, put together by chance."""
     chance = random.Random(11)
-    paths = [row[0] for row in ROUTES if row[0] != "/api/restart"]
+    restarts = ("/api/restart", "/api/update/receive", "/api/update/install")
+    paths = [row[0] for row in ROUTES if row[0] not in restarts]
     paths += ["/uplot.js", "/nothing", "/api/nothing", "//", "*"]
     heads = ["Host: localhost", "Host: evil.example", "Origin: http://localhost", "Origin: null", "Content-Length: 0",
              "Content-Type: application/json", "Content-Type: text/plain", "Transfer-Encoding: chunked",
@@ -381,6 +382,7 @@ def test_a_thousand_random_requests_do_no_harm_and_cost_no_heap(house):
                 answer = everything(client)
             if answer:
                 statuses.add(status_of(answer))
+                assert status_of(answer) != 500, (data, answer)
                 head, _, text = answer.partition(b"\r\n\r\n")
                 if status_of(answer) >= 400 and method != "HEAD":
                     assert {"error", "detail"} <= set(json.loads(text)), data

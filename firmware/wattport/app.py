@@ -200,9 +200,9 @@ class App:
         half, publisher = self.half, self.publisher
         while True:
             owes = publisher and publisher.status["connected"] and half.kept and half.kept[3] != half.owed
-            half.busy = bool(half.marks or owes)
-            if half.busy and not half.users and not (publisher and publisher.announces()) and (
+            if (half.marks or owes) and not half.users and not (publisher and publisher.announces()) and (
                     not self.web or self.web.give_way(30000)):
+                half.busy = True
                 if half.marks:
                     await fetch("wattport.history.task", "run")(half, self.wall.zone, self.log)
                 else:

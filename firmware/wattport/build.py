@@ -25,6 +25,7 @@ def parts(app, document, log, asked):
     app.slot = getattr(sys.modules.get("slot"), "runs", None)  # boot.py has left it, where there are slots
     app.settings = document["meter"]
     app.update = document["update"]
+    app.update.update({"latest": None, "error": "", "detail": ""})
     if app.slot:
         fetch("wattport.update.state", "begin")(app)
         forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")

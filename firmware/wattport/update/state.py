@@ -8,7 +8,7 @@ from wattport.version import VERSION
 def begin(app):
     """What `app.update` has besides the settings: how the last update ended."""
     kept = fetch("wattport.update.job", "read")()
-    app.update.update({"latest": None, "error": str(kept.get("error", "")), "detail": str(kept.get("detail", ""))})
+    app.update["error"], app.update["detail"] = str(kept.get("error", "")), str(kept.get("detail", ""))
 
 
 def status(app):
