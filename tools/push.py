@@ -202,13 +202,16 @@ class Dongle:
     def _await(self, wanted, patience_s):
         """The first status that is wanted, or None."""
         deadline = time.monotonic() + patience_s
+        strange = 0
         while True:
             try:
                 found = self.status(_LOOK_ANSWER_S)
                 if wanted(found):
                     return found
+                strange = 0
             except PushError as error:
-                if error.kind in ("login", "unsupported"):
+                strange += error.kind == "unsupported"  # a restart cuts an answer off, now and then
+                if error.kind == "login" or strange > 2:
                     raise
             if time.monotonic() >= deadline:
                 return None
