@@ -114,3 +114,15 @@ def telegrams():
     if not TELEGRAMS.is_dir():
         pytest.skip("no real telegrams beside this checkout (%s)" % TELEGRAMS.name)
     return TELEGRAMS
+
+
+@pytest.fixture(scope="module")
+def meter():
+    """A DSMR 5 meter that sends twice a second to whoever connects: its address for the firmware."""
+    from host_tests.test_meter import start
+    process, port = start("--family", "dsmr5", "--rate", "20", "--seed", "4")
+    try:
+        yield "tcp:127.0.0.1:%d" % port
+    finally:
+        process.kill()
+        process.wait()

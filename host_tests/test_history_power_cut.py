@@ -27,16 +27,6 @@ store.FULL = {FULL}
 store.ROOM["h"] = {ROOM}
 
 
-class Flash(nor.Flash):
-    def __init__(self, data):
-        super().__init__(data)
-        self.journal = []
-
-    def spend(self, at, new):
-        self.journal.append((at, new))
-        super().spend(at, new)
-
-
 class Dongle:
     def __init__(self):
         self.half = HalfHour()
@@ -75,7 +65,7 @@ def look(since, until, now):
         assert values["import_wh"] == hours * 3600, (number, flags, values)
 
 
-flash = Flash(nor.new({BLOCKS}).data)
+flash = nor.Journaled(nor.new({BLOCKS}).data)
 mounted(flash)
 dongle = Dongle()
 before = None
@@ -103,7 +93,7 @@ for number, (at, new) in enumerate(journal):
     for size in (0, len(new) // 2, len(new) - 1) if number % 5 == 0 else (len(new) // 2,):
         data = bytearray(before)
         data[at:at + size] = new[:size]
-        flash = Flash(data)
+        flash = nor.Journaled(data)
         mounted(flash)
         look(closed[place + 1][3], until, utc)
         one = Dongle()  # and it goes on, over the next half-hour's end

@@ -5,13 +5,12 @@ import pytest
 
 from host_tests.brokers import eventually, free_port
 from host_tests.firmware import Firmware
-from host_tests.keys import modulus, program, small, whole
-from host_tests.test_meter import start
+from host_tests.keys import modulus, small, whole
+from host_tests.slots import QUICK, Slots
 from host_tests.test_rollback import flip, record_of, staged
 from tools import bundle, delivery, push
 from wattport.version import VERSION
 
-QUICK = {"WATTPORT_SETTLE_S": "2", "WATTPORT_TRIAL_S": "20"}
 PASSWORD = "zonnepanelen op het dak"
 
 
@@ -94,35 +93,17 @@ def test_each_way_an_update_can_end_is_told_in_words():
         assert delivery.words({"version": "2.0", "state": state}).startswith("2.0 ")
 
 
-class House:
-    """A dongle in slots with a password, and the meter in its port."""
+class House(Slots):
+    """Its dashboard has a password."""
 
     def __init__(self, folder, meter, **groups):
-        self.port = free_port()
-        self.host = "127.0.0.1:%d" % self.port
-        self.state = folder / "state"
-        self.firmware = Firmware(
-            folder, meter, {"web": {"port": self.port, "password": PASSWORD}, "time": {"server": ""}, **groups},
-            flash={"key": modulus(), "program": program()}, environment=QUICK)
-        self.firmware.wait_for_log("dashboard on port")
-        self.firmware.wait_for_log("reading dsmr5")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *what):
-        self.firmware.__exit__(*what)
+        super().__init__(folder, meter, web={"password": PASSWORD}, **groups)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    process, port = start("--family", "dsmr5", "--rate", "20", "--seed", "4")
-    try:
-        with House(tmp_path_factory.mktemp("push"), "tcp:127.0.0.1:%d" % port) as one:
-            yield one
-    finally:
-        process.kill()
-        process.wait()
+def house(tmp_path_factory, meter):
+    with House(tmp_path_factory.mktemp("push"), meter) as one:
+        yield one
 
 
 def test_what_is_not_for_a_dongle_is_refused_before_it_restarts(house, tmp_path):

@@ -12,7 +12,6 @@ from host_tests.brokers import eventually, free_port
 from host_tests.firmware import Firmware
 from host_tests.keys import key, modulus, program, small, whole
 from host_tests.test_bundle import installed
-from host_tests.test_meter import start
 from tools import bundle, cpython, dongle, flashed
 from tools.paths import FIRMWARE
 
@@ -24,17 +23,6 @@ APP = (FIRMWARE / "wattport" / "app.py").read_text()
 QUICK = {"WATTPORT_SETTLE_S": "2", "WATTPORT_TRIAL_S": "5"}
 HERE = {"version": "0.1.0", "chip": "x86", "cpu": "", "micropython": "1.25.0"}
 WATCH = "    async def _watch(self):\n"
-
-
-@pytest.fixture(scope="module")
-def meter():
-    """A DSMR 5 meter that sends twice a second to whoever connects: its address for the firmware."""
-    process, port = start("--family", "dsmr5", "--rate", "20", "--seed", "4")
-    try:
-        yield "tcp:127.0.0.1:%d" % port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def changed(*pairs):

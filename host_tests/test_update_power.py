@@ -22,18 +22,6 @@ import flash as nor
 from flash import mounted, unmounted
 
 
-class Flash(nor.Flash):
-    """`journal`: all that was done, [(place, new bytes), ...]."""
-
-    def __init__(self, data):
-        super().__init__(data)
-        self.journal = []
-
-    def spend(self, at, new):
-        self.journal.append((at, new))
-        super().spend(at, new)
-
-
 from wattport.update import bundle, folder, install, rsa, slots, trial
 
 KEPT = {"settings.json": b'{"wifi": {"ssid": "home"}}' * 20, "history": bytes(range(256)) * 60}
@@ -93,7 +81,7 @@ def life():
     yield "2"
 
 
-flash = Flash(nor.new(96).data)
+flash = nor.Journaled(nor.new(96).data)
 mounted(flash)
 for name, data in KEPT.items():
     with open(name, "wb") as file:
@@ -117,7 +105,7 @@ starts = 0
 def start(data, allowed, deep):
     """Start from a state of the flash, until it stays as it is."""
     global starts
-    flash = Flash(data)
+    flash = nor.Journaled(data)
     mounted(flash)
     one = version()
     unmounted()

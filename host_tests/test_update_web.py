@@ -16,7 +16,6 @@ import pytest
 from host_tests import pictures
 from host_tests.browser import Browser, complaints, needs_browser
 from host_tests.keys import small
-from host_tests.test_meter import start
 from host_tests.test_push import PASSWORD, House, newer, record_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
@@ -33,16 +32,6 @@ RECORD = """() => { window.seen = []; window.shares = []; new MutationObserver((
 STEPS = ["The dongle restarts, to have room for the update.", "The update is sent to the dongle. Leave this page open.",
          "The dongle restarts into the new version.",
          "The new version is tried out. That takes a minute or two, and this page need not stay open."]
-
-
-@pytest.fixture(scope="module")
-def meter():
-    process, port = start("--family", "dsmr5", "--rate", "20", "--seed", "4")
-    try:
-        yield "tcp:127.0.0.1:%d" % port
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -9,43 +9,15 @@ import threading
 
 import pytest
 
-from host_tests.brokers import Listener, Mosquitto, eventually, free_port
-from host_tests.firmware import Firmware
-from host_tests.keys import modulus, program, small, whole
-from host_tests.test_meter import start
+from host_tests.brokers import Listener, Mosquitto, eventually
+from host_tests.keys import small, whole
+from host_tests.slots import Slots
 
-QUICK = {"WATTPORT_SETTLE_S": "2", "WATTPORT_TRIAL_S": "20"}
 PASSWORD = "a good password"
 
 
-@pytest.fixture(scope="module")
-def meter():
-    process, port = start("--family", "dsmr5", "--rate", "20", "--seed", "4")
-    try:
-        yield "tcp:127.0.0.1:%d" % port
-    finally:
-        process.kill()
-        process.wait()
-
-
-class Owner:
+class Owner(Slots):
     """A dongle in slots, and its owner."""
-
-    def __init__(self, folder, meter, update=None, environment=None, flash=None, **groups):
-        self.port = free_port()
-        settings = {"time": {"server": ""}, "update": update or {}, **groups,
-                    "web": {"port": self.port, **groups.get("web", {})}}
-        self.state = folder / "state"
-        self.firmware = Firmware(folder, meter, settings, flash=flash or {"key": modulus(), "program": program()},
-                                 environment={**QUICK, **(environment or {})})
-        self.firmware.wait_for_log("dashboard on port")
-        self.firmware.wait_for_log("reading dsmr5")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *what):
-        self.firmware.__exit__(*what)
 
     def ask(self, method, path, body=b"", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -187,7 +159,8 @@ def shelf(*what, **how):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_download_goes_on_where_the_connection_broke_off(tmp_path, meter, ranges):
     data = whole()
-    with shelf(data, [50000, 70000], ranges, True) as server, Owner(tmp_path, meter, {"url": server.url}) as owner:
+    with shelf(data, [50000, 70000], ranges, True) as server, Owner(
+            tmp_path, meter, update={"url": server.url}) as owner:
         status, told = owner.post("/api/update/check")
         assert status == 200, told
         assert (told["latest"], told["newer"], told["error"]) == ("9.9.9", True, "")
@@ -229,8 +202,8 @@ def test_an_address_that_is_none_is_refused_at_once(tmp_path, meter):
 def test_home_assistant_and_a_fleet_install_over_mqtt(tmp_path, meter):
     data = whole()
     with Mosquitto(tmp_path) as broker, shelf(data) as server, Owner(
-            tmp_path, meter, {"url": server.url, "interval_h": 1}, mqtt={"host": "127.0.0.1", "port": broker.port},
-            ) as owner:
+            tmp_path, meter, update={"url": server.url, "interval_h": 1},
+            mqtt={"host": "127.0.0.1", "port": broker.port}) as owner:
         base = owner.firmware.topic("")
         topic = base + "update"
         with Listener(broker.port) as heard:

@@ -49,6 +49,18 @@ class Flash:
         return 0
 
 
+class Journaled(Flash):
+    """`journal`: all that was done, [(place, new bytes), ...]."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.journal = []
+
+    def spend(self, at, new):
+        self.journal.append((at, new))
+        super().spend(at, new)
+
+
 def new(count):
     """A flash of so many blocks, with an empty file system."""
     flash = Flash(bytearray(BLOCK * count))

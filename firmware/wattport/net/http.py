@@ -56,23 +56,6 @@ async def _within(reading):
         raise StreamError("the connection broke off: %s" % error)
 
 
-async def _head(source):
-    """(lines of the head, what came of the body with it)"""
-    head = b""
-    while True:
-        end = head.find(b"\r\n\r\n")
-        if end >= 0:
-            return str(head[:end], "utf-8").split("\r\n"), head[end + 4:]
-        if len(head) > _HEAD:
-            raise StreamError("the server's answer has too long a head")
-        more = await _within(source.read(512))
-        if more is None:
-            continue
-        if not more:
-            raise StreamError("the server closed the connection without an answer")
-        head += more
-
-
 def _next(place, location, secure):
     """The address that an answer leads to, absolute."""
     if location.startswith("/"):
@@ -105,13 +88,15 @@ async def get(url, ca="", start=0, most=0, tag=""):
                     request += "If-Range: %s\r\n" % tag
             source.write((request + "\r\n").encode())
             await _within(source.drain())
-            lines, rest = await _head(source)
+            lines, rest = await fetch("wattport.net.head", "read")(source, _HEAD, _within)
             found = _answer(source, lines, rest)
             if not isinstance(found, str):
                 source = None
                 return found
             url = _next(place, found, secure)
-        except UnicodeError:
+        except EOFError:
+            raise StreamError("the server closed the connection without an answer")
+        except ValueError:
             raise StreamError("the server's answer is no HTTP")
         finally:
             if source:

@@ -15,6 +15,7 @@ from binascii import hexlify
 
 from micropython import const
 
+from wattport.modules import fetch
 from wattport.update.refusal import BundleError
 
 _PIECE = const(512)
@@ -65,7 +66,8 @@ class Door:
 
     async def _serve(self, client):
         try:
-            lines, rest = await asyncio.wait_for_ms(_head(client), _HEAD_MS)
+            lines, rest = await asyncio.wait_for_ms(
+                fetch("wattport.net.head", "read")(client, _HEAD, _as_it_comes), _HEAD_MS)
             await self._answer(client, lines, rest)
         except (OSError, ValueError, EOFError, MemoryError, asyncio.TimeoutError):
             pass  # whoever it was has gone, or is no browser
@@ -139,18 +141,8 @@ class Door:
                 self._receiver.state = "ready"
 
 
-async def _head(client):
-    head = b""
-    while True:
-        end = head.find(b"\r\n\r\n")
-        if end >= 0:
-            return str(head[:end], "utf-8").split("\r\n"), head[end + 4:]
-        if len(head) > _HEAD:
-            raise ValueError
-        more = await client.read(_PIECE)
-        if not more:
-            raise EOFError
-        head += more
+async def _as_it_comes(reading):
+    return await reading
 
 
 async def _drain(client):
