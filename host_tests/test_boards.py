@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import urllib.request
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -185,7 +186,9 @@ def test_the_program_is_machine_code_of_the_boards_chip(name):
     native = 0
     for at in range(2, 2 + int.from_bytes(packed[:2], "little") * 10, 10):
         begin, size = (int.from_bytes(packed[at + skip:at + skip + 3], "little") for skip in (4, 7))
-        module = packed[begin:begin + size]
+        module = packed[begin:begin + (size & 0xFFFFF)]
+        if size >> 20:
+            module = zlib.decompress(module, -(size >> 20))
         if module[:2] == b"M\x06" and module[2] >> 2:
             mpy.read(module, board.ARCHITECTURE)
             native += 1

@@ -70,8 +70,8 @@ BROKEN = {
     "hangs when it runs": (lambda: changed((WATCH, WATCH + "        time.sleep(900)\n")), "hang"),
     "eats the heap": (lambda: changed((WATCH, WATCH + """        eaten = []
         gc.collect()
-        while gc.mem_free() > 9000:
-            eaten.append(bytearray(512))
+        while gc.mem_free() > 9900:
+            eaten.append(bytearray(256))
 """)), "heap"),
     "never sees the meter": (lambda: changed(('        add("meter", self.line.run)\n', '')), "meter"),
     "has a part that fails again and again": (lambda: changed(

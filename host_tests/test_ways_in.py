@@ -195,7 +195,7 @@ def test_an_address_that_is_none_is_refused_at_once(tmp_path, meter):
             assert (status, told["error"]) == (422, "address"), url
         assert owner.post("/api/update/install")[1]["error"] == "address"
         assert owner.post("/api/update/check")[1]["error"] == "address"
-        status, told = owner.post("/api/settings", {"update": {"interval_h": 4}})
+        status, told = owner.post("/api/settings", {"update": {"url": "ftp://example/x"}})
         assert status == 422 and told["setting"] == "update.url"
 
 

@@ -214,7 +214,12 @@ class App:
 
     async def _prove(self):
         """Where this program is on trial, or the start before ended badly: until it is decided."""
-        await load("wattport.update.trial", "run")(self, self.slot)
+        try:
+            await load("wattport.update.trial", "run")(self, self.slot)
+        except MemoryError:
+            if self.trial:  # not even enough to say so: the restart counts
+                machine.reset()
+            raise
         forget("wattport.update.trial")
         if self.trial:  # who waits for that need not wait for the next minute
             self.trial = False
@@ -290,7 +295,7 @@ class App:
                 add("button", self._press)
         if self.slot:
             add("trial", self._prove)
-            if self.update["interval_h"]:
+            if self.update["interval_h"] and self.update["url"]:
                 add("update", self._poll)
         if self.half:
             add("history", self._remember)

@@ -229,8 +229,6 @@ def _together(whole, refuse):
             refuse("wifi.gateway: a fixed address needs the gateway, the router's address")
         elif _numbers(wifi["gateway"]) >> bits != _numbers(address) >> bits:
             refuse("wifi.gateway: it is not in the network of wifi.address")
-    if whole["update"]["interval_h"] and not whole["update"]["url"]:
-        refuse("update.url: there has to be an address to look at every %d hours" % whole["update"]["interval_h"])
     if mqtt["tls"] and not mqtt["ca"].strip():
         refuse("mqtt.ca: TLS needs the certificate of the authority that signed the broker's")
 
