@@ -30,11 +30,10 @@ _PORT = const(80)
 class Receiver:
     """As much of an App as its parts ask for. `state`: ready, receiving, verifying or restarting."""
 
-    meter = line = health = guard = web = None
-
     def __init__(self, document, log, job):
         self.log = log
         self.job = job
+        self.health = self  # of which a weak supply wants `report` and `led_state`
         self.state = "ready"
         self.error = self.detail = ""
         self.device_id = hexlify(machine.unique_id()).decode()
@@ -57,6 +56,12 @@ class Receiver:
         self._install = None
         self._seen = self._began = log.uptime_s()
         self._told = time.ticks_ms()
+
+    def report(self):
+        return {}
+
+    def led_state(self):
+        return "offline"
 
     # ---- what the door asks for
 
