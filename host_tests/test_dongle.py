@@ -251,7 +251,6 @@ def test_a_stored_telegram_is_played_from_a_file(tmp_path):
             reading_at(listener, firmware, expected)
 
 
-@pytest.mark.xfail(reason="among all the others the heap, or this machine, has no room for it; it passes alone")
 def test_make_run_prints_readings_of_two_meters_one_of_them_encrypted():
     done = subprocess.run([sys.executable, "-m", "tools.run", "--seconds", "20"], cwd=ROOT, capture_output=True,
                           text=True, timeout=120)

@@ -22,6 +22,7 @@ from amqtt.client import MQTTClient
 
 from tools import dongle
 
+SHUTDOWN_S = 5  # for the broker
 METERS = (("dsmr5", False), ("lu", True))
 
 
@@ -121,7 +122,8 @@ async def house(folder, mqtt_port, seconds):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await broker.shutdown()
+        # its readers may miss being cancelled once, and would be waited for; the loop's end cancels them again
+        await asyncio.wait({asyncio.create_task(broker.shutdown())}, timeout=SHUTDOWN_S)
     print("readings received: %s" % ", ".join("%s %d" % item for item in counts.items()))
     return all(counts.values()) or stop.is_set()
 
