@@ -23,4 +23,4 @@ if slot.runs:
     vfs.mount(slot.Slot(slots.folder(slot.runs)), "/a")
 # one letter: the heap keeps the path of every module
 sys.path[:] = _rest + [".frozen", "/a", "", "/lib"]
-del sys.modules["slots"], slots
+del sys.modules["slots"], slots, slot, vfs, name, _rest

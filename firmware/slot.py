@@ -2,7 +2,7 @@
 """The program of a slot as one file, mounted as a folder.
 
 A look into a folder of LittleFS reads all of it, some hundred small reads for each of the four looks of an import. Here
-an import costs a search in a kilobyte of memory and the reading of the module itself; and neither module nor page is
+an import costs a search in some bytes of memory and the reading of the module itself; and neither module nor page is
 rounded up to a block of the flash. `tools/container.py` makes the file:
 
     2 bytes     number of modules, pages, tables and folders
@@ -12,7 +12,8 @@ rounded up to a block of the flash. `tools/container.py` makes the file:
     …           the modules, pages and tables
 
 All numbers are little-endian. What is not in there is a file beside it. The window is borrowed from the heap while a
-module is imported.
+module is imported. Only modules and pages are stored as they are; what is opened as a page goes on behind its end,
+which is where `os.stat` says. All of this stays in the heap, so the index does not: of each path two bytes do.
 """
 
 import os
@@ -23,53 +24,6 @@ from deflate import RAW, DeflateIO
 
 RECORD = 10
 runs = None  # "a" or "b": the slot that boot.py has mounted
-
-
-class Part(IOBase):
-    """What is stored as it is, as a file that is read."""
-
-    def __init__(self, file, begin, end):
-        self.file = file
-        self.begin = self.at = begin
-        self.end = end
-
-    def readinto(self, buf):
-        size = min(len(buf), self.end - self.at)
-        if size > 0:
-            self.file.seek(self.at)
-            size = self.file.readinto(memoryview(buf)[:size])
-            self.at += size
-        return size
-
-    def read(self, size=-1):
-        left = self.end - self.at
-        buf = bytearray(left if size < 0 else min(size, left))
-        self.readinto(buf)
-        return bytes(buf)
-
-    def readline(self):
-        line = b""
-        while b"\n" not in line:
-            piece = self.read(128)
-            if not piece:
-                return line
-            line += piece
-        end = line.find(b"\n") + 1
-        self.at -= len(line) - end
-        return line[:end]
-
-    def seek(self, offset, whence=0):
-        self.at = (self.begin, self.at, self.end)[whence] + offset
-        return self.at - self.begin
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *trouble):
-        pass
-
-    def ioctl(self, request, value):
-        return 256 if request == 11 else 0  # MP_STREAM_GET_BUFFER_SIZE; all else is fine, closing too
 
 
 class Module(IOBase):
@@ -86,7 +40,8 @@ class Module(IOBase):
             pass
         raise OSError(5)  # EIO
 
-    ioctl = Part.ioctl
+    def ioctl(self, request, value):
+        return 256 if request == 11 else 0  # MP_STREAM_GET_BUFFER_SIZE; all else is fine, closing too
 
 
 class Slot:
@@ -95,7 +50,9 @@ class Slot:
     def __init__(self, folder):
         self.folder = folder
         self.file = open(folder + "/program", "rb")
-        self.index = self.file.read(int.from_bytes(self.file.read(2), "little") * RECORD)
+        self.index = bytearray(int.from_bytes(self.file.read(2), "little") * 2)
+        for at in range(0, len(self.index), 2):
+            self.index[at:at + 2] = self.file.read(RECORD)[:2]
 
     def mount(self, readonly, mkfs):
         pass
@@ -103,23 +60,25 @@ class Slot:
     def umount(self):
         self.file.close()
 
-    def ilistdir(self, path):
-        return os.ilistdir(self.folder + path)
-
     def find(self, path):
         """(where it begins, how it is read and how long it is), or None."""
         name = crc32(path).to_bytes(4, "little")
-        at = self.index.find(name)
-        while at % RECORD and at >= 0:
-            at = self.index.find(name, at + 1)
-        if at < 0:
-            return None
-        return int.from_bytes(self.index[at + 4:at + 7], "little"), int.from_bytes(self.index[at + 7:at + 10], "little")
+        at = -1
+        while True:
+            at = self.index.find(name[:2], at + 1)
+            if at < 0:
+                return None
+            if at & 1:
+                continue
+            self.file.seek(2 + at // 2 * RECORD)
+            line = self.file.read(RECORD)
+            if line.startswith(name):
+                return int.from_bytes(line[4:7], "little"), int.from_bytes(line[7:], "little")
 
     def stat(self, path):
         found = self.find(path)
         if found:
-            return (0x8000 if found[0] else 0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+            return (0x8000 if found[0] else 0x4000, 0, 0, 0, 0, 0, found[1] & 0xFFFFF, 0, 0, 0)
         if "." not in path or path.endswith("py"):  # an import asks for a folder and for .py first: not in the flash
             raise OSError(2)
         return os.stat(self.folder + path)
@@ -128,13 +87,10 @@ class Slot:
         found = self.find(path)
         if not found:
             return open(self.folder + path, mode)
-        begin, size = found
-        file, window, is_module = self.file, size >> 20, path.endswith(".mpy")
-        if not window:
-            stream = Part(file, begin, begin + size)
-        else:
-            if not is_module:  # a module is read in one go; what else is read meanwhile is another place in the file
-                file = open(self.folder + "/program", "rb")
-            file.seek(begin)
-            stream = DeflateIO(file, RAW, window, not is_module)
-        return Module(stream) if is_module else stream
+        is_module = path.endswith(".mpy")
+        # a module is read in one go; what else is read meanwhile is another place in the file
+        file = self.file if is_module else open(self.folder + "/program", "rb")
+        file.seek(found[0])
+        if found[1] >> 20:
+            file = DeflateIO(file, RAW, found[1] >> 20, not is_module)
+        return Module(file) if is_module else file

@@ -10,18 +10,20 @@ _MOST = 1 << 24
 _MOST_OF_ONE = 1 << 20
 # bits of a place; one of 10 takes 1 KiB of the heap during an import, and 12 would save no more than half a hundredth
 _WINDOW = 10
-_SAVED = 8  # a part of it, to be worth it: pages are packed already, and are sought in
+_SAVED = 8  # a part of it, to be worth it: pages are packed already
 
 
 class ContainerError(Exception):
     """These modules can't be one file; the text says why."""
 
 
-def _packed(data):
+def _packed(path, data):
     """(how it is read, the bytes)"""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -_WINDOW, 9)
     small = deflate.compress(data) + deflate.flush()
-    return (_WINDOW, small) if len(small) <= len(data) - len(data) // _SAVED - 1 else (0, data)
+    # what is stored goes on behind its end: only modules and pages are read so that this is no matter
+    stored = path.endswith((".mpy", ".gz")) and len(small) > len(data) - len(data) // _SAVED - 1
+    return (0, data) if stored else (_WINDOW, small)
 
 
 def pack(modules):
@@ -30,7 +32,7 @@ def pack(modules):
     if sum(map(len, modules.values())) >= _MOST:
         raise ContainerError("%d bytes of modules are too many" % sum(map(len, modules.values())))
     index, at = {}, 2 + _RECORD * (len(modules) + len(folders))
-    parts = {path: _packed(data) for path, data in sorted(modules.items())}
+    parts = {path: _packed(path, data) for path, data in sorted(modules.items())}
     for path in sorted(folders | set(modules)):
         name = crc32(("/" + path).encode()).to_bytes(4, "little")
         if name in index:

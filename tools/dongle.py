@@ -26,9 +26,9 @@ from wattport import settings as schema  # noqa: E402
 
 RESET_STATUS = 64  # what the simulated machine.reset() ends with
 BITTEN_STATUS = -signal.SIGALRM  # what the simulated watchdog ends it with
+# what a chip does by itself; neither it nor this keeps the texts of the two
+START = "import sys; sys.path[:0] = ['']; execfile('boot.py'); execfile('main.py')"
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
-# what a chip does by itself
-START = "import sys; sys.path[:0] = ['']; exec(open('boot.py').read()); exec(open('main.py').read())"
 HEAP = {"micropython32": "136k", "micropython": "400k"}
 HEAP_WITH_LINE = {"micropython32": "168k", "micropython": "464k"}  # a simulated line lies in there too
 

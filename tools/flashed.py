@@ -4,12 +4,15 @@
 import ast
 import hashlib
 import json
+import keyword
 import tempfile
 from pathlib import Path
 
 from tools import container, cpython
 from tools.compile import shipped, slot_tree
+from tools.names import EVERYWHERE
 from tools.paths import FIRMWARE
+from tools.scopes import Source
 from tools.slot import flat
 
 cpython.install()
@@ -31,10 +34,35 @@ _SAFE = ("safe.py", "wattport/net/captive.py", *["wattport/update/%s.py" % name 
 DEVELOPMENT = ("wattport.decode.codes", "wattport.frame.bare", "wattport.frame.json")
 
 
+def _in_rom(source):
+    """Give what only this source knows names that MicroPython has anyway: any other stays in the heap for ever, a
+    local's too, where the chip itself compiles it."""
+    owned = [(place, place[4].owner(place[3])) for place in source.places]
+    private = {name for name in source.scope.bound if name.startswith("_") and not name.startswith("__")}
+    imported = {alias.asname or alias.name for node in ast.walk(source.tree)
+                if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
+    local = {place[3] for place, owner in owned if owner and owner.kind == "function"}
+    seen = {text for node in ast.walk(source.tree) for _, text in ast.iter_fields(node) if isinstance(text, str)}
+    free = sorted((name for name in EVERYWHERE - seen if name.islower() and not keyword.iskeyword(name)),
+                  key=lambda name: (len(name), name))
+    underlined = iter([name for name in free if name.startswith("_")])
+    plain = iter([name for name in free if not name.startswith("_")])
+    short = {"module": {name: next(underlined) for name in sorted(private)},
+             "function": {name: next(plain) for name in sorted(local - imported - EVERYWHERE - {"self"})}}
+    for (node, field, index, name, _), owner in owned:
+        new = owner and short.get(owner.kind, {}).get(name)
+        if new and index is None:
+            setattr(node, field, new)
+        elif new:
+            getattr(node, field)[index] = new
+    return source.tree
+
+
 def _alone(path):
     """A source that runs without the package around it, and without the words that only people read: the chip compiles
     it at each start."""
-    tree = ast.parse((FIRMWARE / path).read_text())
+    text = (FIRMWARE / path).read_text()
+    tree = _in_rom(Source(text)) if path in _START else ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("wattport.update"):
             node.module = node.module.removeprefix("wattport.update").lstrip(".")

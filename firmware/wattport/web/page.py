@@ -3,6 +3,7 @@
 its own script run. Every browser takes gzip, so nothing else is kept.
 """
 
+import os
 from binascii import hexlify
 
 from micropython import const
@@ -36,12 +37,14 @@ def _place(path):
     return None
 
 
-def _pieces(path):
+def _pieces(path, size):
+    """In a dongle's slot the file goes on behind its end (firmware/slot.py)."""
     with open(path, "rb") as file:
-        while True:
-            piece = file.read(_PIECE)
+        while size > 0:
+            piece = file.read(min(size, _PIECE))
             if not piece:
                 break
+            size -= len(piece)
             yield piece
 
 
@@ -50,18 +53,18 @@ def get(web, request):
     if web.app.portal and web.app.access and (not found or request.path == "/"):
         raise fetch("wattport.web.gate", "away")(web)
     try:
-        path = _FOLDER + found[0]
-        with open(path + ".gz", "rb") as file:
+        path = _FOLDER + found[0] + ".gz"
+        size = os.stat(path)[6]
+        with open(path, "rb") as file:
             head = file.read(_HEAD)
-            size = file.seek(0, 2)
-            file.seek(-8, 2)
-            tag = '"%s"' % hexlify(file.read()).decode()  # gzip ends with a CRC-32 and the size
+            file.seek(size - len(head) - 8, 1)
+            tag = '"%s"' % hexlify(file.read(8)).decode()  # gzip ends with a CRC-32 and the size
     except (OSError, TypeError):
         raise Refused(404, "not_found", "There is nothing at this address.")
-    is_page = path.endswith("l")
+    is_page = path.endswith("l.gz")
     headers = _HEADERS % (found[1], size, "no-cache" if is_page else "max-age=86400", tag)
     if is_page:
         headers += "Content-Security-Policy: %s\r\n" % head[10:head.find(b"\0", 10)].decode()
     if request.headers.get("If-None-Match") == tag:
         return (), 304, headers
-    return _pieces(path + ".gz"), 200, headers
+    return _pieces(path, size), 200, headers

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""What it costs the heap that the program lies in a slot."""
+
+import subprocess
+
+from host_tests.keys import modulus, program
+from tools import dongle
+
+_LOOK = """        import asyncio
+        async def look():
+            await asyncio.sleep(4)
+            gc.collect()
+            print("used", gc.mem_alloc())
+            sys.exit()
+        asyncio.create_task(look())
+        app.start()"""
+
+
+def used(folder, in_slots):
+    """Bytes of the heap a few seconds after the start."""
+    folder.mkdir()
+    identity = dongle.prepare(folder, mqtt="127.0.0.1:1", http=0)
+    if in_slots:
+        dongle.flash(folder, "micropython32", key=modulus(), program=program())
+    words, environment = dongle.command("tcp:127.0.0.1:1", folder, identity, "micropython32",
+                                        slot="flash" if in_slots else True)
+    start = folder / "main.py"
+    text = start.read_text()
+    assert "        app.start()" in text
+    start.write_text(text.replace("        app.start()", _LOOK))
+    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=60)
+    return int(next(line for line in done.stdout.splitlines() if line.startswith("used")).split()[1])
+
+
+def test_a_slot_costs_two_kilobytes_of_the_heap_at_most(tmp_path):
+    plain, slots = used(tmp_path / "plain", False), used(tmp_path / "slots", True)
+    assert slots - plain < 2048, (plain, slots)
