@@ -50,7 +50,6 @@ class App:
         self.visited = time.ticks_ms()  # when the portal's page was asked for last, or anything of it
         self.tried, self.trials = {}, {}
         self.trial = False
-        self.asked_for = None
         self.restart_s = 0
         fetch("wattport.build", "parts")(self, document, log, asked)
 
@@ -233,10 +232,6 @@ class App:
             self.publisher.update(fetch("wattport.update.state", "entity")(self))
         forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
 
-    def asked_to_update(self, text):
-        """Over MQTT: done in the next second, when the heap has the room for it."""
-        self.asked_for = text
-
     async def _poll(self):
         await load("wattport.update.polled", "run")(self)
 
@@ -267,13 +262,14 @@ class App:
                     fetch("wattport.tariff.projection", "tell")(self)
                 if self.hour:
                     self.hour.look(time.ticks_ms())
-            if self.asked_for is not None:
+            if self.publisher and self.publisher.orders:
+                taker, order = self.publisher.orders.popitem()
                 gc.collect()
                 try:
-                    fetch("wattport.update.command", "take")(self, self.asked_for)
-                    self.asked_for = None
+                    fetch(taker, "take")(self, *order)
                 except MemoryError:  # discovery takes some seconds
-                    self.log.limited("update", "warning", "update: the heap has no room for it yet")
+                    self.publisher.orders.setdefault(taker, order)
+                    self.log.limited("order", "warning", "mqtt: the heap has no room yet for what was sent to us")
             if self.restart_s:
                 self.restart_s -= 1
                 if not self.restart_s:

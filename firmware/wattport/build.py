@@ -41,7 +41,8 @@ def parts(app, document, log, asked):
         app.publisher = Publisher(document["mqtt"], app.device_id, VERSION, log)
         app.publisher.room = app.room
         if app.slot:
-            app.publisher.on_update = app.asked_to_update
+            app.publisher.takers["update"] = "wattport.update.command"
+        fetch("wattport.tariff.order", "adopt")(app.publisher)
     app.about = {"slot": app.slot, "chip": fetch("wattport.update.running", "running")(VERSION)["chip"],
                  "board": board.NAME}
     app.supply = None

@@ -100,20 +100,21 @@ def test_return_codes_have_words():
 STREAM = (b"\x20\x02\x01\x00" b"\x90\x03\x00\x01\x00" b"\x30\x07\x00\x03a/bhi" b"\x33\x09\x00\x03a/b\x00\x09hi"
           b"\x40\x02\x12\x34" b"\xd0\x00" b"\x31\x05\x00\x03a/b")
 WANTED = [
-    (CONNACK, b"\x01\x00"), (SUBACK, b"\x00\x01\x00"), (PUBLISH, (b"a/b", b"hi")), (0x33, (b"a/b", b"hi")),
-    (PUBACK, b"\x12\x34"), (PINGRESP, b""), (0x31, (b"a/b", b"")),
+    (CONNACK, b"\x01\x00"), (SUBACK, b"\x00\x01\x00"), (PUBLISH, (b"a/b", b"hi", True)), (0x33, (b"a/b", b"hi", True)),
+    (PUBACK, b"\x12\x34"), (PINGRESP, b""), (0x31, (b"a/b", b"", True)),
 ]
 
 
-def collect(data, step, limit=192):
+def collect(data, step, limit=192, most=0):
     found = []
 
     def receive(kind, length):
         if kind & 0xF0 == PUBLISH:
-            found.append((kind, inbox.message(length)))
+            whole = inbox.message(length)
+            found.append((kind, whole and (whole[0], bytes(whole[1]), whole[2])))
         else:
             found.append((kind, bytes(inbox.body[:length])))
-    inbox = Inbox(receive, limit)
+    inbox = Inbox(receive, limit, most)
     for at in range(0, len(data), step):
         piece = data[at : at + step]
         inbox.feed(piece + b"\xff", len(piece))
@@ -129,13 +130,29 @@ def test_a_packet_longer_than_the_limit_keeps_its_beginning_and_the_next_one_is_
     long = b"\x30\x8d\x27\x00\x03a/b" + bytes(5000) + b"\xd0\x00"
     for step in (1, 7, 128, 6000):
         found = collect(long, step, 32)
-        assert found == [(PUBLISH, (b"a/b", bytes(27))), (PINGRESP, b"")]
+        assert found == [(PUBLISH, (b"a/b", bytes(27), False)), (PINGRESP, b"")]
+
+
+def test_a_long_packet_is_kept_whole_up_to_a_bound_and_its_room_let_go_of():
+    text = bytes([i & 0xFF for i in range(300)])
+    for size, whole in ((27, True), (28, True), (250, True), (251, False)):
+        length = 5 + size
+        head = bytes((0x30, length) if length < 128 else (0x30, length & 0x7F | 0x80, length >> 7))
+        data = head + b"\x00\x03a/b" + text[:size] + b"\xd0\x00"
+        for step in (1, 7, 300):
+            wanted = text[: size if whole else 27]
+            assert collect(data, step, 32, 255) == [(PUBLISH, (b"a/b", wanted, whole)), (PINGRESP, b"")], size
+    bodies = []
+    inbox = Inbox(lambda kind, length: bodies.append(inbox.message(length)[1]), 32, 255)
+    inbox.feed(b"\x30\x40\x00\x03a/b" + text[:59], 66)
+    inbox.feed(b"\x30\x06\x00\x03a/b?", 8)
+    assert len(inbox.body) == 32 and bytes(bodies[0]) == text[:59] and bodies[1] == b"?"
 
 
 def test_a_topic_longer_than_the_limit_is_no_message():
     long = b"\x30\x2d\x00\x28" + b"t" * 40 + b"abc"
     assert collect(long, 5, 32) == [(PUBLISH, None)]
-    assert collect(long, 5, 64) == [(PUBLISH, (b"t" * 40, b"abc"))]
+    assert collect(long, 5, 64) == [(PUBLISH, (b"t" * 40, b"abc", True))]
 
 
 def test_what_no_broker_may_send_has_a_name():

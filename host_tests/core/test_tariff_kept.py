@@ -111,6 +111,26 @@ def test_prices_of_quarter_half_and_whole_hours():
     assert known("EUR", START, 2) == [-1000000000, 1000000000]
 
 
+def test_prices_that_are_known_are_not_written_again():
+    fresh()
+    feed.put(prices([100, 200]))
+    (name,) = os.listdir("prices")
+    with open("prices/" + name, "rb") as file:
+        data = file.read()
+    os.mkdir("prices/" + name + ".new")  # nothing can be written beside it
+    try:
+        assert feed.put(prices([100, 200])) == 2 and feed.put(prices([None, 200])) == 1
+        try:
+            feed.put(prices([100, 201]))
+            raise AssertionError("it was written")
+        except OSError:
+            pass
+    finally:
+        os.rmdir("prices/" + name + ".new")
+    with open("prices/" + name, "rb") as file:
+        assert file.read() == data
+
+
 def test_prices_go_over_the_edge_of_a_file():
     fresh()
     edge = (FIRST // 1008 + 1) * 1008 * 1800

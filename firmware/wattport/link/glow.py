@@ -54,7 +54,7 @@ class Glow(Source):
         self._error = ""
         self._settled = False
 
-    def _message(self, topic, payload, retained):
+    def _message(self, topic, payload, retained, whole):
         self.bytes += len(payload)
         self.frames += 1
         try:

@@ -31,18 +31,19 @@ _IN_SIZE = const(128)
 class Client:
     """One session on one connection; made anew for the next one."""
 
-    def __init__(self, stream, out, on_message=None, on_failure=None, most=192):
+    def __init__(self, stream, out, on_message=None, on_failure=None, limit=192, most=0):
         """out: a bytearray of OUT_SIZE, to be used by one client after the other; None for one that only listens.
-        most: bytes of a message that are kept, with its topic.
+        limit, most: bytes of a message that are kept, with its topic, see `Inbox`.
 
-        on_message(topic, payload, retained), bytes; on_failure(). Both synchronous and short.
+        on_message(topic, payload, retained, whole), as `Inbox.message` gives them; on_failure(). Both synchronous and
+        short.
         """
         self.failed = None
         self._stream = stream
         self._on_message = on_message
         self._on_failure = on_failure
         self._out = out
-        self._inbox = packet.Inbox(self._receive, most)
+        self._inbox = packet.Inbox(self._receive, limit, most)
         self._lock = asyncio.Lock()
         self._answer = asyncio.Event()  # CONNACK, SUBACK or the PUBACK of `_number`: one is awaited at a time
         self._expected = _CONNACK
@@ -199,7 +200,7 @@ class Client:
                 raise MqttError("malformed start: a message before CONNACK")
             found = self._inbox.message(length)
             if found and self._on_message:
-                self._on_message(found[0], found[1], bool(kind & 1))
+                self._on_message(found[0], found[1], bool(kind & 1), found[2])
         elif kind != self._expected:
             if kind == _CONNACK or self._expected == _CONNACK:
                 raise MqttError("malformed packet from the broker: 0x%02x out of turn" % kind)

@@ -104,13 +104,15 @@ class Inbox:
     """Cuts what the broker sends into packets, however it arrives.
 
     Only the first `limit` bytes of a packet's body are kept, in `body`; the rest is counted and forgotten, so
-    that a long message costs time and no memory. `receive(first byte, length)` is called for each packet; the
-    `length` is the body's own, `min(length, limit)` bytes of it stand in `body`.
+    that a long message costs time and no memory. One of up to `most` bytes is kept whole, in a body of its own, as
+    long as it is being received, if the heap has that. `receive(first byte, length)` is called for each packet; the
+    `length` is the packet's own, `min(length, len(body))` bytes of it stand in `body`.
     Raises MqttError for what no broker may send.
     """
 
-    def __init__(self, receive, limit=192):
-        self.body = bytearray(limit)
+    def __init__(self, receive, limit=192, most=0):
+        self.body = self._own = bytearray(limit)
+        self._most = most
         self._receive = receive
         self._state = _TYPE
         self._kind = self._length = self._shift = self._seen = 0
@@ -147,6 +149,7 @@ class Inbox:
             if self._seen >= self._length:
                 self._state = _TYPE
                 self._receive(self._kind, self._length)
+                self.body = self._own
 
     def _check_kind(self):
         """2.2.1 and 2.2.2: the types a broker sends, with the flags they have."""
@@ -165,9 +168,15 @@ class Inbox:
             good = length == 0 if kind == _PINGRESP else length > 2
         if not good:
             raise MqttError("malformed packet from the broker: 0x%02x with %d bytes" % (kind, length))
+        if len(self.body) < length <= self._most:
+            try:
+                self.body = bytearray(length)
+            except MemoryError:  # then it is cut off
+                pass
 
     def message(self, length):
-        """(topic, payload) of the PUBLISH in `body`, bytes; what was cut off is missing.
+        """(topic, payload, whether it is whole) of the PUBLISH in `body`, bytes; what was cut off is missing. The
+        payload of a long one is a memoryview.
 
         None when not even the topic fits the body: nothing we asked for is that long.
         """
@@ -178,4 +187,5 @@ class Inbox:
             raise MqttError("malformed packet from the broker: topic longer than its message")
         if start > len(body):
             return None
-        return bytes(body[2:end]), bytes(body[start : min(length, len(body))])
+        payload = memoryview(body)[start : min(length, len(body))]
+        return bytes(body[2:end]), bytes(payload) if body is self._own else payload, length <= len(body)

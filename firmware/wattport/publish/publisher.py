@@ -22,7 +22,8 @@ BACKOFF_MS = 1000  # after a failure, doubled each time
 BACKOFF_LIMIT_MS = 60000
 _SETTLED_MS = const(10000)  # a session that lived so long starts the backoff anew
 _ALERTS = const(8)
-_MOST = const(384)  # bytes of a message that comes in, with its topic: an address, say
+_MOST = const(4096)  # bytes of a message that comes in, with its topic: two days of prices, say
+_LEAST = const(144)  # the longest topic of ours
 _PACE_MS = const(200)  # between two discovery messages: a burst browns a bus-powered dongle out
 _CALM_MS = const(8000)  # from the first reading: until then, finding the line and the time needs the heap
 _PROBE_MS = const(3000)  # in which the broker shows whether it still has our discovery messages
@@ -48,7 +49,6 @@ class Publisher:
 
     supply = half = None
     room = None  # a function that tells whether discovery may have the heap now
-    on_update = None  # called with what was sent to …/update/set, a text
 
     def __init__(self, settings, device_id, version, log=print):
         self._settings = settings
@@ -58,6 +58,9 @@ class Publisher:
         self._prefix = payload.safe_topic(settings["discovery_prefix"], "homeassistant")
         self._log = log
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
+        self.takers = {}  # name: module whose `take` gets what is sent to …/name/set
+        self.orders = {}  # such a module: (payload, retained, whole), the newest
+        self.listens = False  # to all that have a taker
         self._wake = asyncio.Event()
         self._out = bytearray(mqtt.OUT_SIZE)
         self._reading = self._raw = self._health = None  # the newest, not sent yet
@@ -117,7 +120,7 @@ class Publisher:
         self._wake.set()
 
     def look(self):
-        """There is something in `half.out`."""
+        """There is something in `half.out`, or new in `takers` and not listened to."""
         self._wake.set()
 
     # ---- sending
@@ -147,15 +150,14 @@ class Publisher:
         host, port = settings["host"], settings["port"]
         authority = settings["ca"] if settings["tls"] else None
         connection = await stream.connect(host, port, authority, CONNECT_MS)
-        client = mqtt.Client(connection, self._out, self._message, self._wake.set, _MOST)
+        client = mqtt.Client(connection, self._out, self._message, self._wake.set, _LEAST, _MOST)
         try:
             state = self.base + "/state"
             await client.open(
                 self._client_id, settings["keepalive_s"], settings["user"], settings["password"],
                 state, "offline")
             await client.publish(state, b"online", 1, True)
-            if settings["discovery"] or self.on_update:
-                await self._subscribe(client)
+            self.listens = False
             self._update_wanted = self._update is not None
             self.status["connected"] = True
             self.status["connects"] += 1
@@ -184,7 +186,10 @@ class Publisher:
         settings = self._settings
         if self._holding and _passed(self._due):
             self._holding = False
-        if self._state_wanted:
+        if not self.listens:
+            self.listens = True
+            await self._subscribe(client)
+        elif self._state_wanted:
             self._state_wanted = False
             await client.publish(self.base + "/state", b"online", 1, True)
         elif self._reading is not None and not self._holding:
@@ -264,30 +269,29 @@ class Publisher:
     # ---- Home Assistant
 
     async def _subscribe(self, client):
-        topics = [self.base + "/update/set"] if self.on_update else []
+        topics = ["%s/%s/set" % (self.base, name) for name in self.takers]
         if self._settings["discovery"]:
             topics.append(self._prefix + "/status")
         if self._probe:
             topics.append(self._probe)
             self._probe_at = _after(_PROBE_MS)
-        if not await client.subscribe(topics):
+        if topics and not await client.subscribe(topics):
             self._log("warning", "mqtt: the broker does not let us see %s" % topics[0])
 
-    def _message(self, topic, text, retained):
+    def _message(self, topic, text, retained, whole):
         topic = topic.decode()
         if topic == self._prefix + "/status":
             if text == b"online" and not retained:  # a retained one tells of a start long ago
                 self._state_wanted = True
                 self._rediscover(_BIRTH_MS // 3 + random.getrandbits(11))
                 self._wake.set()
-        elif topic == self.base + "/update/set":
-            if self.on_update and not retained:  # one that was kept would come again after each restart
-                try:
-                    self.on_update(str(text, "utf-8"))
-                except UnicodeError:
-                    pass
-        elif topic == self._probe and retained and text:
-            self._probe_at = None  # the broker kept them
+        elif topic == self._probe:
+            if retained and text:
+                self._probe_at = None  # the broker kept them
+        else:
+            taker = self.takers.get(topic[len(self.base) + 1 : -4])
+            if taker:
+                self.orders[taker] = text, retained, whole
 
     def _rediscover(self, wait_ms):
         self._announced = set()

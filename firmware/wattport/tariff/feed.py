@@ -61,28 +61,34 @@ def _bounded():
 
 def put(document):
     """Keep {"currency", "start": UTC, "step_s": 900, 1800 or 3600, "micro": [price or null, …]}; null leaves what was
-    known. Gives how many half-hours have a price by it. PriceError, OSError."""
+    known. Gives how many half-hours have a price by it. What is known already is not written again: a broker that keeps
+    it sends it at each connection. PriceError, OSError."""
     currency, at, step, micro = _checked(document)
     try:
         os.mkdir(FOLDER)
     except OSError:
         pass
     count = 0
-    number = data = None
+    number = data = new = None
     for price in _twice(step, micro):
         if at // COUNT != number:
-            _write(currency, number, data)
+            if new:
+                _write(currency, number, data)
+            new = False
             number = at // COUNT
             data = _read(path(currency, number))
         if price is not None:
             place = at % COUNT * 4
             price &= 0xFFFFFFFF
             for i in range(4):
-                data[place + i] = price >> 8 * i & 0xFF
+                byte = price >> 8 * i & 0xFF
+                new = new or data[place + i] != byte
+                data[place + i] = byte
             count += 1
         at += 1
-    _write(currency, number, data)
-    _bounded()
+    if new:
+        _write(currency, number, data)
+        _bounded()
     return count
 
 
@@ -103,5 +109,4 @@ def _read(path):
 
 
 def _write(currency, number, data):
-    if data is not None:
-        fetch("wattport.files", "replace")(path(currency, number), data)
+    fetch("wattport.files", "replace")(path(currency, number), data)

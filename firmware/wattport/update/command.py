@@ -21,11 +21,17 @@ def pull(app, url="", downgrade=False):
     fetch("wattport.update.job", "begin")(app, kind="pull", url=url, downgrade=downgrade)
 
 
-def take(app, text):
+def take(app, text, retained, whole):
     """What came over MQTT: INSTALL or an address; what is wrong with it is told there, too."""
+    if retained:  # it would come again after each restart
+        return
+    try:
+        text = str(text, "utf-8") if whole else "a cut one"
+    except UnicodeError:
+        return
     try:
         app.log("info", "update: asked for over MQTT")
-        pull(app, "" if text == _INSTALL else text)
+        pull(app, "" if text == _INSTALL else text or "none")
         app.update["error"] = app.update["detail"] = ""
     except BundleError as error:
         app.update["error"], app.update["detail"] = error.kind, str(error)

@@ -5,7 +5,7 @@ them is the household's, and how many there may be; with ?name= that contract. P
 
 import asyncio
 
-from wattport.modules import forget
+from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
 
 
@@ -59,4 +59,6 @@ def post(web, request):
         raise Refused(500, "failed", "The contract could not be written; the old ones stay.")
     finally:
         _forgotten()
+    if web.app.publisher:  # it may have to listen for prices now
+        fetch("wattport.tariff.order", "adopt")(web.app.publisher)
     return {"current": kept.current(), "contracts": kept.names()}
