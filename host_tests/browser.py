@@ -13,17 +13,17 @@ needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install th
 
 
 class Browser:
-    """`page()` opens one as a person of that language has it, on a screen of that size."""
+    """`page()` opens one as a person of that language and time zone has it, on a screen of that size."""
 
     def __init__(self, engine):
         self._browser = engine.chromium.launch(executable_path=CHROMIUM, args=[
             "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"])
         self.errors = []  # of all pages
 
-    def page(self, address, size="desktop", language="en-GB", scheme="light"):
+    def page(self, address, size="desktop", language="en-GB", scheme="light", zone=None):
         width, height = SIZES[size]
         context = self._browser.new_context(viewport={"width": width, "height": height}, locale=language,
-                                            color_scheme=scheme)
+                                            color_scheme=scheme, timezone_id=zone)
         page = context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -155,7 +155,7 @@ def test_somebody_with_a_keyboard_gets_everywhere(quiet, address):
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href') "
                                "|| document.activeElement.tagName"))
-    assert {"/settings", "log", "language", "SUMMARY", "/wall"} <= seen
+    assert {"/history", "/settings", "log", "language", "SUMMARY", "/wall"} <= seen
     page.context.close()
 
 

@@ -57,7 +57,7 @@ def test_the_health_tells_of_the_web_server_too(house):
     assert health["tasks"]["web"] == {"restarts": 0, "error": ""}
 
 
-@pytest.mark.parametrize("path", ["/", "/wall", "/setup", "/settings"])
+@pytest.mark.parametrize("path", ["/", "/wall", "/history", "/setup", "/settings"])
 def test_a_page_is_one_gzipped_file_that_only_its_own_policy_lets_run(house, path):
     status, headers, packed = house.ask(path)
     assert status == 200 and headers["Content-Encoding"] == "gzip" and headers["Content-Type"].startswith("text/html")

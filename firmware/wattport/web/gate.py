@@ -19,6 +19,7 @@ _ROUTES = """
 /wall GET free page 0
 /setup GET free page 0
 /settings GET free page 0
+/history GET free page 0
 /metrics GET read metrics 0
 /api/status GET free status 0
 /api/login POST free login 512

@@ -12,7 +12,7 @@ from wattport.modules import fetch
 from wattport.web.refused import Refused
 
 _FOLDER = __file__.rpartition("/")[0] + "/static"
-_PAGES = "/ index|/wall index|/setup setup|/settings settings"
+_PAGES = "/ index|/wall index|/setup setup|/settings settings|/history history"
 _TYPES = "js text/javascript|json application/json|svg image/svg+xml"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_./"
 _HEAD = const(523)  # of a page: ten bytes, and the policy in the comment of gzip's header, RFC 1952, 2.3.1

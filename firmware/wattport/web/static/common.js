@@ -178,6 +178,23 @@ function span(seconds) {
 
 const signal = rssi => rssi > -60 ? t("good signal") : rssi > -75 ? t("fair signal") : t("weak signal");
 
+// ---- what several pages say
+
+// of other meters at this one
+const TYPES = {gas: N("Gas"), water: N("Water"), heat: N("Heat"), cooling: N("Cooling"), electricity: N("Electricity")};
+
+// what the dongle's alerts say; its own words are English. {0}: the phase
+const ALERTS = {outage: N("There was a power cut."), voltage_high: N("The voltage of {0} is too high."), voltage_low: N("The voltage of {0} is too low."),
+  phase_missing: N("There is no voltage on {0}."), power_high: N("More power is used than your limit."), reverse_flow: N("Power flows to the grid, where none is expected."),
+  peak: N("This quarter-hour or hour is going to be a new peak."), clock_step: N("The meter’s clock made a step."), meter_swapped: N("Another meter is there, or it was reset."),
+  implausible: N("The meter sent values that cannot be; they were left out."), tariff_change: N("The tariff has changed."), message: N("Your grid operator says:")};
+
+function alertWords(alert) {
+  const [, kind, line] = /^(.*?)(?:_(l[123]))?$/.exec(alert.name);
+  const words = ALERTS[kind] ? t(ALERTS[kind], (line || "").toUpperCase()) : alert.text;
+  return kind === "message" ? words + " " + alert.value : words;
+}
+
 // ---- questions to the dongle
 
 const GONE = N("The dongle does not answer. Is it plugged in, and is this device in the same network?");
@@ -190,8 +207,10 @@ function problem(status, code, detail, found) {
 
 // → the JSON document of the answer. Throws an Error with a message for a person, .status (0: not reached), .code and
 // .document. Asks for the password when one is needed, unless `silent`, and then goes on.
-async function api(method, path, body, {timeout_ms = 10000, silent = false} = {}) {
+// A `signal` (of an AbortController) ends it early, as one that was not reached.
+async function api(method, path, body, {timeout_ms = 10000, silent = false, signal} = {}) {
   const stop = window.AbortController && new AbortController();
+  if (stop && signal) signal.addEventListener("abort", () => stop.abort());
   const timer = setTimeout(() => stop && stop.abort(), timeout_ms);
   let answer, found = null;
   try {
@@ -206,7 +225,7 @@ async function api(method, path, body, {timeout_ms = 10000, silent = false} = {}
   }
   if (answer.ok && found) return found;
   if (answer.status === 401 && !silent && (!found || found.error !== "wrong_password") && await login())
-    return api(method, path, body, {timeout_ms, silent: true});
+    return api(method, path, body, {timeout_ms, silent: true, signal});
   const {error = "failed", detail = BROKEN} = found || {};
   throw problem(answer.status, error, detail, found);
 }

@@ -122,18 +122,6 @@ function showHealth() {
     .filter(Boolean).join(" · "));
 }
 
-// what the dongle's alerts say; its own words are English. {0}: the phase
-const ALERTS = {outage: N("There was a power cut."), voltage_high: N("The voltage of {0} is too high."), voltage_low: N("The voltage of {0} is too low."),
-  phase_missing: N("There is no voltage on {0}."), power_high: N("More power is used than your limit."), reverse_flow: N("Power flows to the grid, where none is expected."),
-  peak: N("This quarter-hour or hour is going to be a new peak."), clock_step: N("The meter’s clock made a step."), meter_swapped: N("Another meter is there, or it was reset."),
-  implausible: N("The meter sent values that cannot be; they were left out."), tariff_change: N("The tariff has changed."), message: N("Your grid operator says:")};
-
-function alertWords(alert) {
-  const [, kind, line] = /^(.*?)(?:_(l[123]))?$/.exec(alert.name);
-  const words = ALERTS[kind] ? t(ALERTS[kind], (line || "").toUpperCase()) : alert.text;
-  return kind === "message" ? words + " " + alert.value : words;
-}
-
 // The one thing that most needs somebody: [title, text, link's text, link or function, bad]
 function worst() {
   const help = t("Settings");

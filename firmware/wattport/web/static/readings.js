@@ -4,7 +4,6 @@
 const LINES = ["l1", "l2", "l3"];
 const UNITS = {mv: ["V", 1000, 1], ma: ["A", 1000, 2], mhz: ["Hz", 1000, 2], milli: ["", 1000, 3], w: ["W", 1, 0], var: ["var", 1, 0],
   va: ["VA", 1, 0], wh: ["kWh", 1000, 3], varh: ["kvarh", 1000, 3], vah: ["kVAh", 1000, 3], micro: ["£", 1000000, 5]};
-const TYPES = {gas: N("Gas"), water: N("Water"), heat: N("Heat"), cooling: N("Cooling"), electricity: N("Electricity")};
 
 const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
 
