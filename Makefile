@@ -30,12 +30,21 @@ $(VENV)/.done: requirements.txt
 	  echo "no Chromium: the tests of the pages will be skipped; install the package chromium" >&2
 	@touch $@
 
+# LibreOffice for the test that the history opens in it: 90 MB to fetch, 276 MB on the disk. Skipped likewise.
+.build/office.done:
+	@mkdir -p .build
+	@command -v soffice >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+	    { apt-get install -q -y --no-install-recommends libreoffice-calc-nogui || { apt-get update -q && apt-get install -q -y --no-install-recommends libreoffice-calc-nogui; }; }; } || \
+	  echo "no LibreOffice: its test will be skipped; install the package libreoffice-calc-nogui" >&2
+	@touch $@
+
 setup: $(VENV)/.done .build/debian/.done ## what the other targets do first: Python packages and interpreters, into .venv and .build
 
 run: setup ## two simulated meters, a dongle with its pages on each, a broker, all here; SECONDS=n stops by itself
 	$(PY) -m tools.run $(if $(SECONDS),--seconds $(SECONDS))
 
-test: setup lint .build/browser.done ## everything: CPython, MicroPython 64 and 32 bits, the chips' machine code, the pages in Chromium
+test: setup lint .build/browser.done .build/office.done ## everything: CPython, MicroPython 64 and 32 bits, the chips' machine code, the pages in Chromium, the history in LibreOffice
 	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist loadscope --reruns 1 --only-rerun "did not come about|[Tt]imed? ?out" host_tests
 
 bench: setup ## every budget, one JSON object a line; ONLY=heap for those with that in their name
