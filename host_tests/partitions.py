@@ -31,11 +31,12 @@ def made(version="1.29.0", data=None, name="update", chain=(), **other):
 
 
 def module():
-    """The simulated `esp32`, which imports `bootloader`."""
+    """The simulated `esp32`, which imports `partition` and `bootloader`."""
     sys.modules["bootloader"] = bootloader
-    if "esp32" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("esp32", Path(bootloader.__file__).with_name("esp32.py"))
-        sys.modules["esp32"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["esp32"])
+    for name in ("partition", "esp32"):
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, Path(bootloader.__file__).with_name(name + ".py"))
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
     bootloader.cut = None
     return sys.modules["esp32"]

@@ -164,7 +164,6 @@ def test_everything_that_is_wrong_in_a_backup_is_listed(owner):
     assert sorted(text.split(":")[0] for text in wrong) == ["mqtt.later", "mqtt.port", "newer"]
 
 
-@pytest.mark.xfail(reason="8 KB of heap are to be won back since the history and the ways in for updates came")
 def test_a_long_certificate_is_saved_and_restored_in_the_heap_of_a_chip(tmp_path):
     """Beside an encrypted meter that goes on sending, MQTT and the web server."""
     key = bytes(range(16))

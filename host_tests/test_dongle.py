@@ -15,7 +15,7 @@ import pytest
 from host_tests.brokers import PATIENCE, Amqtt, BadBroker, Listener, Mosquitto, eventually, free_port, wait_for_port
 from host_tests.firmware import Firmware, Wire
 from host_tests.test_decoding import lacks
-from tools import meters
+from tools import dongle, meters
 from tools.paths import ROOT
 
 KEY = "000102030405060708090a0b0c0d0e0f"
@@ -259,3 +259,14 @@ def test_make_run_prints_readings_of_two_meters_one_of_them_encrypted():
         lines = [line for line in done.stdout.splitlines() if line.startswith(family + " ") and " < " in line]
         assert any("kWh in" in line for line in lines), done.stdout
     assert "reading dsmr-lu-encrypted telegrams" in done.stdout
+
+
+def test_what_stands_in_for_the_chip_takes_at_least_the_heap_that_it_is_given(tmp_path):
+    """So that what is free here is what would be free of 136 KB on a chip."""
+    words, environment = dongle.command("tcp:127.0.0.1:1", tmp_path, "0" * 12, "micropython32")
+    program = "import sys, gc, os, time, socket, ffi; sys.path.insert(0, 's'); import board; gc.collect(); " \
+              "before = gc.mem_alloc(); import machine, network; gc.collect(); print(gc.mem_alloc() - before)"
+    taken = int(subprocess.run([*words[:-1], "-c", program], cwd=tmp_path, env=environment, capture_output=True,
+                               text=True, check=True).stdout)
+    given = int(dongle.HEAP["micropython32"][:-1]) - 136
+    assert given * 1024 <= taken < (given + 4) * 1024

@@ -118,7 +118,6 @@ def test_without_a_contract_the_price_of_the_settings_counts(owner):
         **one["whole"], "title": "Price of the settings", "currency": "NOK", "saved": 0})]
 
 
-@pytest.mark.xfail(reason="among all the others the heap, or this machine, has no room for it; it passes alone")
 def test_contracts_are_compared_and_the_savings_told(owner):
     names = ["at-workdays", "be-day-night", "de-flat", "no-spot", "uk-night", "be-flat"]
     for name in names:
@@ -167,7 +166,6 @@ def test_ranges_and_steps_that_cannot_be_are_refused(owner):
     assert list(steps)[0] == "%d-%s" % (int(year) - 1, month) and len(steps) == 13
 
 
-@pytest.mark.xfail(reason="among all the others the heap, or this machine, has no room for it; it passes alone")
 def test_a_full_dongle_compares_all_its_contracts_and_reads_the_meter(owner):
     before = owner.health()["web"]["errors"]
     for name, document in EXAMPLES.items():

@@ -16,7 +16,6 @@ from tools import dongle
 from tools.paths import PROGRAMS
 from tools.run import free_port
 
-HEAP = "136k"
 HEALTH_S = 6  # the first report comes 5 s behind the start
 
 
@@ -82,7 +81,7 @@ class House:
         self.wire = socket.create_server(("127.0.0.1", 0))
         self.wire.setblocking(False)
         words, environment = dongle.command("tcp:127.0.0.1:%d" % self.wire.getsockname()[1], state,
-                                            self.topic.split("/")[1], "micropython32", heap=HEAP)
+                                            self.topic.split("/")[1], "micropython32")
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.processes = [subprocess.Popen([str(PROGRAMS / "mosquitto"), "-p", str(port)], **quiet),
                           subprocess.Popen(words, env=environment, cwd=state, **quiet)]

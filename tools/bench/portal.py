@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 
 from tools import dongle, meters
-from tools.bench.house import HEAP
 from tools.bench.show import show
 from tools.run import free_port
 
@@ -33,7 +32,7 @@ class Portal:
         server = socket.create_server(("127.0.0.1", 0))
         server.settimeout(PATIENCE_S)
         words, environment = dongle.command("tcp:127.0.0.1:%d" % server.getsockname()[1], state, identity,
-                                            "micropython32", heap=HEAP)
+                                            "micropython32")
         self.process = subprocess.Popen(words, env={**environment, "WATTPORT_AIR": str(air)}, cwd=state,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wire, _ = server.accept()
