@@ -64,15 +64,17 @@ def test_a_version_that_is_well_stays(tmp_path, monkeypatch, meter):
         assert dongle_.starts == 1 and not dongle_.logged("error")
 
 
+EATS = """%s        eaten = []
+        gc.collect()
+        while gc.mem_free() > %d:
+            eaten.append(bytearray(256))
+"""
 BROKEN = {
     "crashes at its import": (lambda: whole(("wattport.app", "raise ValueError('no good')\n")), "crash"),
     "hangs at its import": (lambda: whole(("wattport.app", "import time\nwhile True:\n    time.sleep(1)\n")), "hang"),
     "hangs when it runs": (lambda: changed((WATCH, WATCH + "        time.sleep(900)\n")), "hang"),
-    "eats the heap": (lambda: changed((WATCH, WATCH + """        eaten = []
-        gc.collect()
-        while gc.mem_free() > 9900:
-            eaten.append(bytearray(256))
-""")), "heap"),
+    "eats the heap": (lambda: changed((WATCH, WATCH + EATS % ("        await asyncio.sleep(2)\n", 9000))), "heap"),
+    "leaves no heap to see that": (lambda: changed((WATCH, WATCH + EATS % ("", 8600))), "start"),
     "never sees the meter": (lambda: changed(('        add("meter", self.line.run)\n', '')), "meter"),
     "has a part that fails again and again": (lambda: changed(
         ('        add("led", self.led.run)\n', '        add("led", self._broken)\n'),

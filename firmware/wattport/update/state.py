@@ -6,7 +6,11 @@ from wattport.version import VERSION
 
 
 def begin(app):
-    """What `app.update` has besides the settings: how the last update ended."""
+    """What `app.update` has besides the settings: how the last update ended. And whether this start is part of a trial:
+    what decides that may find no heap to be loaded into."""
+    record = fetch("wattport.update.slots", "read")()
+    app.trial = record.get("trial") == app.slot or (
+        "micropython" in record and fetch("wattport.update.micropython", "pending")(record))
     kept = fetch("wattport.update.job", "read")()
     app.update["error"], app.update["detail"] = str(kept.get("error", "")), str(kept.get("detail", ""))
 
