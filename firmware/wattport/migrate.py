@@ -134,7 +134,7 @@ def read(document, number, to, path, told):
 def _write(path, number, document):
     if number > 1:
         document["schema"] = number
-    fetch("wattport.files", "replace")(path, json.dumps(document))
+    fetch("wattport.files", "replace")(path, document)
 
 
 def other():

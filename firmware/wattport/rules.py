@@ -162,11 +162,18 @@ def _topic(value, default, rest):
 
 def _pem(value, default, rest):
     _need(isinstance(value, str) and len(value) <= int(rest), "a text of at most %s characters" % rest)
-    for line in value.split("\n"):
-        _line(line.rstrip("\r"))
-    _need(not value.strip() or "-----BEGIN CERTIFICATE-----" in value,
+    filled = False
+    at = 0
+    while at < len(value):  # line by line: the heap has no room for it twice
+        end = value.find("\n", at)
+        end = len(value) if end < 0 else end
+        line = value[at:end].rstrip("\r")
+        _line(line)
+        filled = filled or bool(line.strip())
+        at = end + 1
+    _need(not filled or "-----BEGIN CERTIFICATE-----" in value,
           "a certificate as PEM text, which has the line -----BEGIN CERTIFICATE-----")
-    return value
+    return value if filled else ""
 
 
 def _url(value, default, rest):
@@ -229,7 +236,7 @@ def _together(whole, refuse):
             refuse("wifi.gateway: a fixed address needs the gateway, the router's address")
         elif _numbers(wifi["gateway"]) >> bits != _numbers(address) >> bits:
             refuse("wifi.gateway: it is not in the network of wifi.address")
-    if mqtt["tls"] and not mqtt["ca"].strip():
+    if mqtt["tls"] and not mqtt["ca"]:
         refuse("mqtt.ca: TLS needs the certificate of the authority that signed the broker's")
 
 

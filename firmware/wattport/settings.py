@@ -222,7 +222,7 @@ def keep(whole, path=PATH):
     if SCHEMA > 1 or number != SCHEMA:
         fetch("wattport.migrate", "save")(different(whole), number, SCHEMA, path)
     else:
-        replace(path, json.dumps(different(whole)))
+        replace(path, different(whole))
 
 
 def _is_ours(document):

@@ -142,7 +142,7 @@ def turn(window, now, wh, own_id, uptime_s, wall):
 
 def _keep(state, path):
     try:
-        fetch("wattport.files", "replace")(path, json.dumps(state), False)
+        fetch("wattport.files", "replace")(path, state, False)
     except OSError:  # a flash that is full: a restart forgets this month's peaks
         pass
 

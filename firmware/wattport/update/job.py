@@ -38,7 +38,7 @@ def read():
 
 
 def _write(job):
-    fetch("wattport.files", "replace")(PATH, json.dumps(job))
+    fetch("wattport.files", "replace")(PATH, job)
 
 
 def _alive(app):

@@ -10,11 +10,12 @@ import json
 
 # first byte of a character → the least and the most that its second one may be (RFC 3629, clause 4)
 _SECOND = ((0xE0, 0xA0, 0xBF), (0xED, 0x80, 0x9F), (0xF0, 0x90, 0xBF), (0xF4, 0x80, 0x8F))
+_PIECE = 256
 _NEVER = (0xC0, 0xC1, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF)
 
 
-def _text(body):
-    """Of bytes that are UTF-8; MicroPython's decode() looks only at how many belong together."""
+def _check(body):
+    """ValueError for bytes that are no UTF-8; MicroPython's decode() looks only at how many belong together."""
     for byte in _NEVER:
         if body.find(bytes((byte,))) >= 0:
             raise ValueError
@@ -24,7 +25,13 @@ def _text(body):
             if at + 1 == len(body) or not least <= body[at + 1] <= most:
                 raise ValueError
             at = body.find(bytes((first,)), at + 1)
-    return body.decode()
+    at = 0
+    while at < len(body):  # in pieces: the heap may have no room for all of it twice
+        end = at + _PIECE
+        while end < len(body) and body[end] & 0xC0 == 0x80:  # within a character
+            end += 1
+        body[at:end].decode()
+        at = end
 
 
 def _code(text, at):
@@ -59,11 +66,10 @@ def _joined(text):
 
 def parse(body):
     """The dict in bytes, or ValueError."""
-    text = _text(body)
+    _check(body)
     if body.lstrip()[:1] != b"{" or body.rstrip()[-1:] != b"}":
         raise ValueError
-    if "\\u" in text:
-        body = _joined(text)
-    del text  # the chip reads the bytes as well: one long piece of the heap less, and gone before the next one is made
+    if body.find(b"\\u") >= 0:
+        body = _joined(body.decode())
     gc.collect()
     return json.loads(body)
