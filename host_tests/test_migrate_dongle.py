@@ -46,7 +46,7 @@ def _renamed(one, other):
 
 
 STEPS = ((_renamed("user", "login"), _renamed("login", "user")),)""")),
-    source("wattport.app", ("    del settings\n", """
+    source("wattport.startup", ("    del settings\n", """
     settings.keep(settings.merge(document, {"mqtt": {"keepalive_s": 90}}))
     del settings
 """)),

@@ -25,7 +25,7 @@ from tools.scopes import FUNCTIONS, Source
 GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in names.split()] for head, names in {
     "wattport.app": """clock errors health history.halfhour hour led log modules supervisor today version wall meter
         reading plausible frame.framer link.uart net.wifi net.sync net.stream crypto.crc""",
-    "wattport.publish.publisher": "publish.mqtt publish.packet publish.payload",
+    "wattport.publish.publisher": "publish.mqtt publish.packet",
     "wattport.web.api": "web.server web.client web.refused microdot",
     "wattport.decode.p1": "decode.p1line decode.p1lists",
     "wattport.frame.decrypt": "crypto.gcm crypto.ghash",

@@ -3,35 +3,20 @@
 
 import asyncio
 import gc
-import os
 import time
 from binascii import unhexlify
 
-import board
 import machine
 from micropython import const
 
-from wattport.log import Log
 from wattport.modules import fetch, forget, load
-from wattport.version import VERSION
 
 _WATCHDOG_MS = const(30000)
 _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
 _RESTART_S = const(3)
 _TIME_S = const(60)  # in which a TLS connection waits for the time
-_ADVICE = {
-    "no_key": "get the key from your grid company and set meter.key",
-    "wrong_key": "check meter.key and meter.auth_key",
-    "checksum": "check the wiring and the line settings",
-}
 _UNCHECKED = ("dsmr2", "iec62056-21", "tic")  # no checksum protects them, or a weak one
-# what the guard found, and its words; "dropped" is what follows "held", and only counted
-_ODD = {
-    "held": "the registers fell, or rose faster than meter.limit_w allows: held back until the next telegram",
-    "swap": "the registers go on from other values: another meter, or one that was reset",
-    "power": "a power above meter.limit_w was left out; set it higher if the connection allows more",
-}
 
 
 class App:
@@ -95,8 +80,8 @@ class App:
         if self.guard:
             self.guard.take(reading, time.ticks_ms(), family not in _UNCHECKED)
             odd = self.guard.news
-            if odd in _ODD:
-                self.log.limited(odd, "warning", _ODD[odd])
+            if odd and odd != "dropped":  # which follows "held", and is only counted
+                self.log.limited(odd, "warning", lambda: fetch("wattport.advice", "odd")(odd))
             if self.window and odd == "swap":
                 self.window.edge = None
         if "time" in reading:
@@ -135,9 +120,7 @@ class App:
                 self.log.limited("today", "error", "the day's start can't be kept: %s" % error)
 
     def error(self, error, frame):
-        advice = _ADVICE.get(error.kind)
-        self.log.limited("meter " + error.kind, "warning", "telegram of %d bytes: %s, %s%s" % (
-            len(frame), error.kind, error.detail, "; " + advice if advice else ""))
+        self.log.limited("meter " + error.kind, "warning", lambda: fetch("wattport.advice", "error")(error, len(frame)))
         if self.web:
             try:
                 self.kept = self.kept or fetch("wattport.kept", "Kept")()
@@ -165,21 +148,21 @@ class App:
         self.line.stall_ms = stall_ms
         return report
 
-    async def _serve(self):
+    async def serve(self):
         if not self.web:
             from wattport.web.waiter import Waiter
             self.web = Waiter(self, self.served, self._look)
         await self.web.run()
 
-    async def _open(self):
+    async def open(self):
         from wattport import portal
         await portal.run(self, self.device_id, self.asked)
 
-    async def _press(self):
+    async def press(self):
         from wattport import button
         await button.run(self.pin, self.log)
 
-    async def _sync(self):
+    async def sync(self):
         """Asks for the time once an hour, and when there is another network, or another source of time."""
         plan = []
         while True:
@@ -194,7 +177,7 @@ class App:
         """For discovery: the heap holds neither the dashboard nor the history besides."""
         return not (self.half and self.half.busy) and (not self.web or self.web.give_way(3000))
 
-    async def _remember(self):
+    async def remember(self):
         """Half-hours that are over go into the history, and to the broker."""
         half, publisher = self.half, self.publisher
         while True:
@@ -202,16 +185,18 @@ class App:
             if (half.marks or owes) and not half.users and not (publisher and publisher.announces()) and (
                     not self.web or self.web.give_way(30000)):
                 half.busy = True
-                if half.marks:
-                    await fetch("wattport.history.task", "run")(half, self.wall.zone, self.log)
-                else:
-                    await fetch("wattport.history.forward", "run")(half, publisher)
-                half.busy = False
-                if self.web:
-                    self.web.give_way(0)
+                try:
+                    if half.marks:
+                        await fetch("wattport.history.task", "run")(half, self.wall.zone, self.log)
+                    else:
+                        await fetch("wattport.history.forward", "run")(half, publisher)
+                finally:
+                    half.busy = False
+                    if self.web:
+                        self.web.give_way(0)
             await asyncio.sleep_ms(1000)
 
-    async def _prove(self):
+    async def prove(self):
         """Where this program is on trial, or the start before ended badly: until it is decided."""
         try:
             await load("wattport.update.trial", "run")(self, self.slot)
@@ -232,16 +217,16 @@ class App:
             self.publisher.update(fetch("wattport.update.state", "entity")(self))
         forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
 
-    async def _poll(self):
+    async def poll(self):
         await load("wattport.update.polled", "run")(self)
 
-    async def _publish(self):
+    async def publish(self):
         # an attempt before that can only fail, and costs a wait: to a chip without a time no certificate is good yet
         while not self.wifi.connected or (self.secure and self.wall.utc() is None and self.log.uptime_s() < _TIME_S):
             await asyncio.sleep_ms(500)
         await self.publisher.run()
 
-    async def _watch(self):
+    async def watch(self):
         """Feeds the watchdog as long as the meter task lives, looks at the health, and reports it."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         looks = -1
@@ -276,62 +261,12 @@ class App:
                     machine.reset()
             await asyncio.sleep_ms(1000)
 
-    async def run(self):
-        self.log("info", "Wattport %s, device %s, meter %s" % (VERSION, self.device_id, self.place))
-        add = self.supervisor.add
-        add("meter", self.line.run)
-        add("watch", self._watch)
-        add("led", self.led.run)
-        add("time", self._sync)
-        if self.portal:
-            add("portal", self._open)
-        else:
-            add("wifi", self.wifi.run)
-            if board.BUTTON is not None:
-                add("button", self._press)
-        if self.slot:
-            add("trial", self._prove)
-            if self.update["interval_h"] and self.update["url"]:
-                add("update", self._poll)
-        if self.half:
-            add("history", self._remember)
-        if self.served["port"]:
-            add("web", self._serve)
-        if self.publisher:
-            add("mqtt", self._publish)
-        elif not self.portal:
-            self.log("warning", "no broker is set; readings stay here")
-        gc.collect()
-        await self.supervisor.run()
-
-
-def _document(log):
-    """The settings. Those that are wrong are named, and what is right is used: the meter is read all the same."""
-    from wattport import settings
-    wrong = []
-    document = settings.load(settings.PATH, wrong)
-    for text in wrong:
-        log("error", "setting refused: %s" % text)
-    del settings
-    forget("wattport.settings")
-    return document
-
-
-def _made(log):
-    asked = load("wattport.button", "asked")()
-    forget("wattport.button")
-    return App(_document(log), log, asked)
+    def run(self):
+        """To be awaited: all its tasks, for ever."""
+        return self.supervisor.run()
 
 
 def start():
     """Run for ever. What the settings needed has gone by then: a function that still runs would hold on to 8 KB of it,
     as what lies on the stack is taken for in use."""
-    log = Log()
-    job = None
-    try:
-        os.stat("update.json")
-        job = fetch("wattport.update.job", "take")()
-        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
-    except OSError:
-        pass
-    asyncio.run(load("wattport.update.receiver", "run")(_document(log), log, job) if job else _made(log).run())
+    asyncio.run(fetch("wattport.startup", "begin")(App))

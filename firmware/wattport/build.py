@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Makes the parts of the application from the settings: imported at the start, then forgotten."""
 
+import gc
 import sys
 from binascii import hexlify
 
@@ -96,3 +97,32 @@ def parts(app, document, log, asked):
         from wattport.hour import Hour
         app.hour = Hour()
         app.today = fetch("wattport.midnight", "load")(zone)
+    gc.collect()
+    log("info", "Wattport %s, device %s, meter %s" % (VERSION, app.device_id, app.place))
+    _tasks(app, log, app.supervisor.add)
+
+
+def _tasks(app, log, add):
+    """What runs side by side."""
+    add("meter", app.line.run)
+    add("watch", app.watch)
+    add("led", app.led.run)
+    add("time", app.sync)
+    if app.portal:
+        add("portal", app.open)
+    else:
+        add("wifi", app.wifi.run)
+        if board.BUTTON is not None:
+            add("button", app.press)
+    if app.slot:
+        add("trial", app.prove)
+        if app.update["interval_h"] and app.update["url"]:
+            add("update", app.poll)
+    if app.half:
+        add("history", app.remember)
+    if app.served["port"]:
+        add("web", app.serve)
+    if app.publisher:
+        add("mqtt", app.publish)
+    elif not app.portal:
+        log("warning", "no broker is set; readings stay here")

@@ -35,7 +35,8 @@ class Log:
             self.lines.pop(0)
 
     def limited(self, kind, level, text):
-        """At most one line a minute of each kind; the next one says how many were held back."""
+        """At most one line a minute of each kind; the next one says how many were held back. text: or a function that
+        makes it, when it is wanted."""
         now = time.ticks_ms()
         entry = self._kinds.get(kind)
         if not entry:
@@ -45,7 +46,9 @@ class Log:
         elif time.ticks_diff(now, entry[0]) < _EVERY_MS:
             entry[1] += 1
             return
-        else:
+        if callable(text):
+            text = text()
+        if entry:
             if entry[1]:
                 text += " (and %d more since the last line)" % entry[1]
             entry[0], entry[1] = now, 0

@@ -4,6 +4,7 @@
 import asyncio
 
 from wattport.publish import packet
+from wattport.publish.connack import words
 from wattport.publish.packet import MqttError
 
 TIMEOUT_S = 15  # in which a broker answers
@@ -139,7 +140,7 @@ class Client:
             answer = self._waiting.pop(0, None)
             if answer and not answer.done():
                 if body[1]:
-                    answer.set_exception(MqttError(packet.connack_text(body[1])))
+                    answer.set_exception(MqttError(words(body[1])))
                 else:
                     answer.set_result(None)
         elif kind in (0x40, 0x90):

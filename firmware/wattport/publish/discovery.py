@@ -7,8 +7,10 @@ that send some fields once an hour keep their last value.
 `about` is (prefix, device id, base topic, version, seconds to expire).
 """
 
+import json
+
 from wattport.modules import fetch
-from wattport.publish.payload import child_id, child_number, encode, safe_id
+from wattport.publish.topics import child_id, child_number, safe_id
 
 # ending, divisor, unit, device class, state class (m: measurement, t: total_increasing), decimals
 _ENDINGS = (
@@ -138,7 +140,7 @@ def _config(about, entity, name, row, template, topic, model="", diagnostic=Fals
     config.update(more or {})
     if not config["expire_after"]:
         del config["expire_after"]
-    return "%s/%s/%s/%s/config" % (prefix, kind, device_id, entity), encode(config)
+    return "%s/%s/%s/%s/config" % (prefix, kind, device_id, entity), json.dumps(config).encode()
 
 
 def of_reading(about, reading, announced):
@@ -176,8 +178,11 @@ def of_reading(about, reading, announced):
 def _of_child(about, channel, device, announced, model):
     kind = device.get("type", "")
     for value in ("volume_l", "energy_kj", "energy_wh"):
+        if value not in device:
+            continue
+        announced.add((channel, device.get("id"), kind, value))  # what the publisher looks for
         entity = child_id(channel, device, value)
-        if value not in device or entity in announced:
+        if entity in announced:
             continue
         announced.add(entity)
         if kind not in _CHILD_NAMES:

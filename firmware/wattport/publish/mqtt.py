@@ -11,6 +11,7 @@ import time
 
 from micropython import const
 
+from wattport.modules import fetch
 from wattport.publish import packet
 from wattport.publish.packet import MqttError
 
@@ -206,7 +207,7 @@ class Client:
                 raise MqttError("malformed packet from the broker: 0x%02x out of turn" % kind)
         elif kind == _CONNACK:
             if body[1]:  # raised here: the broker closes at once, which must not become the reason
-                raise MqttError(packet.connack_text(body[1]))
+                raise MqttError(fetch("wattport.publish.connack", "words")(body[1]))
             self._expected = 0
             self._answer.set()
         elif body[0] << 8 | body[1] == self._number:  # a late one for an earlier message says nothing

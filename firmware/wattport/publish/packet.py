@@ -17,18 +17,6 @@ class MqttError(Exception):
     """The connection to the broker is of no use any more; the text says why, in words."""
 
 
-def connack_text(code):
-    """A CONNACK return code in words, 3.2.2.3."""
-    return (
-        "accepted",
-        "the broker does not speak MQTT 3.1.1",
-        "the broker refuses the client id",
-        "the broker's service is not available",
-        "the broker refuses the user name or password",
-        "the broker says not authorised",
-    )[code] if 0 <= code <= 5 else "the broker refuses with code %d" % code
-
-
 def _text(value):
     """A string with its length before it, 1.5.3."""
     value = value.encode()

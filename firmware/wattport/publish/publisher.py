@@ -8,6 +8,7 @@ afterwards.
 
 import asyncio
 import gc
+import json
 import random
 import time
 
@@ -15,7 +16,7 @@ from micropython import const
 
 from wattport.modules import forget
 from wattport.net import stream
-from wattport.publish import mqtt, payload
+from wattport.publish import mqtt
 
 CONNECT_MS = 15000
 BACKOFF_MS = 1000  # after a failure, doubled each time
@@ -52,10 +53,12 @@ class Publisher:
 
     def __init__(self, settings, device_id, version, log=print):
         self._settings = settings
-        device_id = payload.safe_id(device_id)
-        self.base = payload.safe_topic(settings["base"], "wattport/" + device_id)
+        from wattport.publish.topics import safe_id, safe_topic
+        forget("wattport.publish.topics")
+        device_id = safe_id(device_id)
+        self.base = safe_topic(settings["base"], "wattport/" + device_id)
         self._client_id = settings["client_id"] or "wattport-" + device_id
-        self._prefix = payload.safe_topic(settings["discovery_prefix"], "homeassistant")
+        self._prefix = safe_topic(settings["discovery_prefix"], "homeassistant")
         self._log = log
         self.status = {"connected": False, "connects": 0, "published": 0, "dropped": 0, "error": ""}
         self.takers = {}  # name: module whose `take` gets what is sent to …/name/set
@@ -241,7 +244,7 @@ class Publisher:
 
     async def _publish(self, client, name, value, qos, retain):
         try:
-            value = payload.encode(value)
+            value = json.dumps(value).encode()
         except Exception as error:  # no JSON, or no memory: this message is lost, not the connection
             self._log("error", "mqtt: %s not sent: %r" % (name, error))
             self.status["dropped"] += 1
@@ -323,7 +326,7 @@ class Publisher:
             self._configs = None
             self._look = True  # for what came meanwhile
             # what it brought in is 8 KB that nobody needs until the next new field
-            forget("wattport.publish.discovery")
+            forget("wattport.publish.discovery", "wattport.publish.topics")
             return True
         await client.publish(topic, text, 1, True)
         self._probe = topic
@@ -365,6 +368,7 @@ def _has_news(reading, announced):
     if devices:
         for channel, device in devices.items():
             for name in _CHILD_VALUES:
-                if name in device and payload.child_id(channel, device, name) not in announced:
+                if name in device and (
+                        channel, device.get("id"), device.get("type", ""), name) not in announced:
                     return True
     return False

@@ -5,7 +5,7 @@ import asyncio
 
 from micropython import const
 
-from wattport.modules import forget
+from wattport.modules import fetch, forget
 from wattport.net import stream
 from wattport.publish import packet
 
@@ -51,7 +51,7 @@ def judge(answer):
     code = answer[3]
     if code in (4, 5):  # some say "not authorised" to a wrong password
         return _LOGIN
-    return _NOT_ALLOWED + packet.connack_text(code) if code else ""
+    return _NOT_ALLOWED + fetch("wattport.publish.connack", "words")(code) if code else ""
 
 
 async def _ask(connection, settings, client_id):

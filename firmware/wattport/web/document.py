@@ -10,6 +10,7 @@ import json
 
 # first byte of a character → the least and the most that its second one may be (RFC 3629, clause 4)
 _SECOND = ((0xE0, 0xA0, 0xBF), (0xED, 0x80, 0x9F), (0xF0, 0x90, 0xBF), (0xF4, 0x80, 0x8F))
+_SPACE = b" \t\n\r\x0b\x0c"
 _PIECE = 256
 _NEVER = (0xC0, 0xC1, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF)
 
@@ -67,7 +68,12 @@ def _joined(text):
 def parse(body):
     """The dict in bytes, or ValueError."""
     _check(body)
-    if body.lstrip()[:1] != b"{" or body.rstrip()[-1:] != b"}":
+    first, last = 0, len(body) - 1
+    while first < last and body[first] in _SPACE:
+        first += 1
+    while first < last and body[last] in _SPACE:
+        last -= 1
+    if first >= last or body[first] != 0x7B or body[last] != 0x7D:  # no object
         raise ValueError
     if body.find(b"\\u") >= 0:
         body = _joined(body.decode())

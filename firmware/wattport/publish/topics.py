@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Messages and topics as bytes and text. Pure. Section numbers are OASIS MQTT 3.1.1's."""
-
-import json
+"""Topics and what stands in them. Pure; loaded at the start and for discovery. Section numbers are OASIS
+MQTT 3.1.1's."""
 
 from micropython import const
 
 _ID_LIMIT = const(64)
 _TOPIC_LIMIT = const(128)
 _NUMBER_LIMIT = const(34)  # of a child meter's number: 17 characters, should they be spelled in hex
-
-
-def encode(value):
-    """A dict as JSON in UTF-8.
-
-    Both json modules escape what a meter's text may hold (quotes, backslashes, control characters).
-    """
-    return json.dumps(value).encode()
 
 
 def safe_id(text):
