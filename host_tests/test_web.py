@@ -256,7 +256,7 @@ def test_a_listener_who_never_reads_is_dropped_and_holds_nobody_up(house):
     slow.connect(("127.0.0.1", house.port))
     slow.sendall(b"GET /api/events HTTP/1.1\r\n" + HOST + b"\r\n")
     refused = house.health()["web"]["refused"]
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 150  # a busy machine takes long to fill the buffers in between
     while house.health()["web"]["refused"] == refused:
         assert time.monotonic() < deadline
         for _ in range(100):
