@@ -22,8 +22,9 @@ from wattport.web.refused import Refused
 
 _ROOM = "wattport.tariff."
 _MODULES = "market days price cost compare"
-_AT_ONCE = const(4)  # contracts in a pass over the half-hours: each takes a kilobyte
-_NEEDS = const(31000)  # bytes of heap
+_AT_ONCE = const(4)  # contracts in a pass over the half-hours, where the heap has room for them
+_NEEDS = const(28000)  # bytes of heap for a pass with one
+_SPARE = const(12000)  # bytes that the pass and the meter need beside the contracts
 _TURN_MS = const(5)  # then it is the others' turn
 _busy = []  # who calculates: one after another, as each takes its heap
 
@@ -47,12 +48,17 @@ def _reader(web, name):
 
 
 async def _accounts(web, names):
-    """[(name, Account)] of contracts. What is damaged is left out."""
+    """[(name, Account)] of the first contracts, as many as a pass may have; they are taken out of `names`. What is
+    damaged is left out."""
     from wattport.tariff.cost import Account
     market = load(_ROOM + "market", "Market")()
     peaks, excess = fetch("wattport.web.range", "peaks")(web.app)
     found = []
-    for name in names:
+    while names and len(found) < _AT_ONCE:
+        gc.collect()
+        if found and gc.mem_free() < _SPARE:
+            break
+        name = names.pop(0)
         try:
             found.append((name, Account(_reader(web, name), market, peaks, excess)))
         except (OSError, ValueError, KeyError, TypeError):
@@ -74,8 +80,10 @@ class _Answer:
         _busy.append(True)
         try:
             await client.awrite('{"from": %d, "to": %d, "costs": [' % (self._start, self._end))
-            for at in range(0, len(self._names), _AT_ONCE):
-                await self._pass(client, await _accounts(self._web, self._names[at:at + _AT_ONCE]))
+            while self._names:
+                load("wattport.history.store", "rows")  # so that what is free then is free for contracts
+                load("wattport.tariff.compare", "steps")
+                await self._pass(client, await _accounts(self._web, self._names))
             await client.awrite("]}")
         finally:
             _busy.pop()
