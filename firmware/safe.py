@@ -141,7 +141,7 @@ def _install(client, size, feed):
         raise bundle.BundleError("no_key", "This dongle has no key to check a bundle with: flash it anew.")
     runs = _kept_slot()
     taken = install.Install(key, rsa.verify, running.running("0.0"), {
-        "application": lambda manifest: folder.Folder(manifest, runs, "", key)})
+        "application": lambda manifest, written: folder.Folder(manifest, runs, "", key)})
     try:
         while size:
             piece = client.read(min(size, _PIECE))

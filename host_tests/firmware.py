@@ -40,7 +40,8 @@ class Wire:
 
 
 class Firmware:
-    """Runs with `settings`; `log` grows with what it prints. Starts again after machine.reset(), which `starts` counts.
+    """Runs with `settings`; `log` grows with what it prints. Starts again after machine.reset() and after a
+    power cut, which `starts` counts.
 
     environment: more of it, WATTPORT_AIR say. settings: None leaves what an earlier run has kept.
     flash: it starts as a chip does, from slots; {"key": ..., "program": ...} as tools.dongle.flash takes them.
@@ -77,10 +78,14 @@ class Firmware:
                 self.log.append(line.rstrip("\n"))
             status = self._process.wait()
             with self._lock:
-                if self._stopped or status not in (dongle.RESET_STATUS, dongle.BITTEN_STATUS):
+                if self._stopped or status not in (dongle.RESET_STATUS, dongle.BITTEN_STATUS, -signal.SIGKILL):
                     return
                 self._how["env"]["WATTPORT_BITTEN"] = "1" if status == dongle.BITTEN_STATUS else ""
                 self._start()
+
+    def cut_power(self):
+        """In the middle of whatever it does; it starts again."""
+        self._process.kill()
 
     def topic(self, name):
         return "wattport/%s/%s" % (self.identity, name)

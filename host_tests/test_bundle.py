@@ -42,7 +42,7 @@ def installed(data, running=RUNNING, downgrade=False, runs="a", piece=512, numbe
     """Feed a bundle; its manifest, or the kind of what is wrong with it."""
     number = number or slots.trusted(slots.read())
     one = install.Install(number, rsa.verify, running, {
-        "application": lambda manifest: folder.Folder(manifest, runs, "meter", number)}, downgrade)
+        "application": lambda manifest, written: folder.Folder(manifest, runs, "meter", number)}, downgrade)
     try:
         for at in range(0, len(data), piece):
             one.feed(data[at:at + piece])
@@ -157,7 +157,7 @@ counts = {{}}
 
 
 def one(data):
-    made = install.Install(key, rsa.verify, RUNNING, {{"application": lambda m: folder.Folder(m, "a", "", key)}})
+    made = install.Install(key, rsa.verify, RUNNING, {{"application": lambda m, _: folder.Folder(m, "a", "", key)}})
     try:
         view = memoryview(data)
         for at in range(0, len(data), 512):

@@ -56,7 +56,7 @@ STEPS = ((_renamed("user", "login"), _renamed("login", "user")),)""")),
 def installed(data):
     """In the idle slot, by what the dongle does."""
     number = slots.trusted(slots.read())
-    one = install.Install(number, rsa.verify, RUNNING, {"application": lambda manifest: folder.Folder(
+    one = install.Install(number, rsa.verify, RUNNING, {"application": lambda manifest, written: folder.Folder(
         manifest, slots.read()["slot"], "", number, begin.ready)})
     for at in range(0, len(data), 512):
         one.feed(data[at:at + 512])

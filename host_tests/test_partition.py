@@ -48,7 +48,8 @@ def installed(data, running=RUNNING, downgrade=False, abort=True):
     """Feed a bundle; its manifest, or the kind of what is wrong with it."""
     number = slots.trusted(slots.read())
     one = install.Install(number, rsa.verify, running, {
-        "micropython": lambda manifest: partition.Partition(manifest, "a", "1.25.0", "meter", number)}, downgrade)
+        "micropython": lambda manifest, written: partition.Partition(
+            manifest, "a", "1.25.0", "meter", number, written)}, downgrade)
     try:
         for at in range(0, len(data), 512):
             one.feed(data[at:at + 512])
@@ -66,7 +67,7 @@ PROGRAM = """
 from wattport.update import install, micropython, partition, rsa, slots
 number = slots.trusted(slots.read())
 one = install.Install(number, rsa.verify, %r, {
-    "micropython": lambda manifest: partition.Partition(manifest, "a", "1.25.0", "meter", number)})
+    "micropython": lambda manifest, written: partition.Partition(manifest, "a", "1.25.0", "meter", number)})
 with open("bundle", "rb") as file:
     piece = file.read(512)
     while piece:

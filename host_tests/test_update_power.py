@@ -32,7 +32,7 @@ key = open(here + "/key", "rb").read()
 
 def update(name, runs):
     with open(here + "/" + name, "rb") as file:
-        made = install.Install(key, rsa.verify, RUNNING, {"application": lambda m: folder.Folder(m, runs, "", key)})
+        made = install.Install(key, rsa.verify, RUNNING, {"application": lambda m, _: folder.Folder(m, runs, "", key)})
         while True:
             piece = file.read(512)
             if not piece:

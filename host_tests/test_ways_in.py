@@ -97,11 +97,13 @@ def test_without_the_password_there_is_no_ticket(tmp_path, meter):
 
 
 class Shelf(http.server.ThreadingHTTPServer):
-    """A web server with one file; `breaks`: the connection ends after so many bytes, as often as the list says."""
+    """A web server with one file; `breaks`: the connection ends after so many bytes, as often as the list says;
+    `stalls`: it says no more after so many."""
 
     daemon_threads = True
 
-    def __init__(self, data, breaks=(), ranges=True, redirect=False):
+    def __init__(self, data, breaks=(), ranges=True, redirect=False, stalls=()):
+        self.stalls = list(stalls)
         self.data, self.breaks, self.ranges, self.redirect = data, list(breaks), ranges, redirect
         self.asked = []
         super().__init__(("127.0.0.1", 0), Desk)
@@ -142,6 +144,10 @@ class Desk(http.server.BaseHTTPRequestHandler):
         body = shelf.data[first:last + 1]
         if len(body) > 8192 and shelf.breaks:
             body = body[:shelf.breaks.pop(0)]
+        if len(body) > 8192 and shelf.stalls:
+            self.wfile.write(body[:shelf.stalls.pop(0)])
+            self.connection.recv(1)  # until the other end goes away
+            return
         self.wfile.write(body)
 
 
@@ -170,6 +176,50 @@ def test_a_download_goes_on_where_the_connection_broke_off(tmp_path, meter, rang
         starts = [asked for path, asked in server.asked if path.startswith("/there") and asked != "bytes=0-8191"]
         # without ranges the look at the head gets all of it, which counts as the first break
         assert starts == ([None, "bytes=50000-", "bytes=120000-"] if ranges else [None, "bytes=70000-"])
+
+
+def test_a_download_goes_on_where_the_power_went_as_often_as_it_goes(tmp_path, meter):
+    data = whole()
+    with shelf(data, stalls=[90000, 60000, 50000]) as server, Owner(
+            tmp_path, meter, update={"url": server.url}) as owner:
+        assert owner.post("/api/update/install")[0] == 200
+        kept = [0]
+        for number in range(3):
+            least = kept[-1] + 32768
+            kept.append(eventually(lambda: progress(owner, least), "so much of it", 60))  # noqa: B023
+            owner.firmware.cut_power()
+            eventually(lambda: owner.firmware.starts == 3 + number, "the next start")  # noqa: B023
+        owner.firmware.wait_for_log("this version is well")
+        owner.until(slot="b", trial=False, error="")
+        assert not (owner.state / "update.part").exists()
+        assert json.loads((owner.state / "slot_b" / "manifest").read_text())["version"] == "9.9.9"
+    head = len(data) - json.loads(data.split(b"\n")[1])["payload"][0]
+    asked = [name and int(name.removeprefix("bytes=").split("-")[0]) for _, name in server.asked]
+    assert [asked[0], *asked[1::2]] == [None, 0, 0, 0]
+    # it may have come further before the power went
+    assert all(went_on >= head + known for went_on, known in zip(asked[2::2], kept[1:], strict=True)), (asked, kept)
+
+
+def test_another_bundle_at_the_address_behind_a_power_cut_begins_anew(tmp_path, meter):
+    with shelf(whole(), stalls=[90000]) as server, Owner(tmp_path, meter, update={"url": server.url}) as owner:
+        assert owner.post("/api/update/install")[0] == 200
+        eventually(lambda: progress(owner, 49152), "so much of it", 60)
+        server.data = whole(version="9.9.10")
+        owner.firmware.cut_power()
+        owner.firmware.wait_for_log("this version is well")
+        owner.until(slot="b", trial=False, error="")
+        assert json.loads((owner.state / "slot_b" / "manifest").read_text())["version"] == "9.9.10"
+        first, look, rest = [asked for _, asked in server.asked]
+        assert (first, look) == (None, "bytes=0-2047") and int(rest[6:-1]) <= 2048
+
+
+def progress(owner, least):
+    """How much of a download is kept, as soon as that is so many bytes."""
+    try:
+        kept = json.loads((owner.state / "update.part").read_text())
+        return kept["payload"] if kept["payload"] >= least else None
+    except (OSError, ValueError):
+        return None
 
 
 @pytest.mark.parametrize("path, error, words", [

@@ -6,23 +6,28 @@ from wattport.update.refusal import BundleError
 from wattport.version import VERSION
 
 
-def install(runs, alive, downgrade=False):
-    """runs: the slot that does; alive: what worked before, see `job`. BundleError when no update can be taken."""
+def install(runs, alive, downgrade=False, goes_on=False):
+    """runs: the slot that does; alive: what worked before, see `job`; goes_on: where a power cut has ended the same
+    before. BundleError when no update can be taken."""
     from wattport.update import slots
     key = slots.trusted(slots.read())
     if not key:
         raise BundleError("no_key", "This dongle has no key to check an update with: it was flashed without one.")
     about = fetch("wattport.update.running", "running")(VERSION)
 
-    def folder(manifest):
-        return load("wattport.update.folder", "Folder")(manifest, runs, alive, key, ready)
+    def folder(manifest, written):
+        return load("wattport.update.folder", "Folder")(manifest, runs, alive, key, ready, written)
 
-    def partition(manifest):
-        return load("wattport.update.partition", "Partition")(manifest, runs, about["micropython"], alive, key)
+    def partition(manifest, written):
+        return load("wattport.update.partition", "Partition")(
+            manifest, runs, about["micropython"], alive, key, written)
 
+    progress = load("wattport.update.progress", "Progress")(runs) if goes_on else None
+    if not goes_on:
+        fetch("wattport.update.progress", "forget")()
     targets = {"application": folder, "micropython": partition}
     return load("wattport.update.install", "Install")(
-        key, fetch("wattport.update.rsa", "verify"), about, targets, downgrade)
+        key, fetch("wattport.update.rsa", "verify"), about, targets, downgrade, progress)
 
 
 def ready(manifest):

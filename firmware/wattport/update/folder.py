@@ -15,10 +15,11 @@ _SPARE = const(6)  # blocks that stay free: the record, folders
 
 
 class Folder:
-    """Made for a manifest: the idle slot is emptied. runs: the slot that does not; alive: what works before the update,
-    see `trial`; trusted: the key that is; ready: called with the manifest before the switch."""
+    """Made for a manifest: the idle slot is emptied, unless it holds the first `written` bytes of the files. runs: the
+    slot that does not; alive: what works before the update, see `trial`; trusted: the key that is; ready: called with
+    the manifest before the switch."""
 
-    def __init__(self, manifest, runs, alive, trusted, ready=None):
+    def __init__(self, manifest, runs, alive, trusted, ready=None, written=0):
         self._manifest, self._ready = manifest, ready
         self._alive = alive
         self._trusted = trusted
@@ -34,11 +35,27 @@ class Folder:
         if size * _BLOCK > _MOST:
             raise BundleError("too_large", "The bundle is too large for a slot: %d KB, of %d." % (
                 size * _BLOCK // 1024, _MOST // 1024))
-        self._empty()
+        self.written = written if self._holds(written) else 0
+        if not self.written:
+            self._empty()
+        size -= self.written // _BLOCK
         about = os.statvfs(self._path)
         if (size + _SPARE) * _BLOCK > about[0] * about[3]:
             raise BundleError("flash_full", "There is no room in the flash: %d KB are needed, %d KB are free." % (
                 (size + _SPARE) * _BLOCK // 1024, about[0] * about[3] // 1024))
+
+    def _holds(self, written):
+        """Whether a beginning of so many bytes is there; that it is the right one is found out by reading it back."""
+        for name, size, _ in self._manifest["files"]:
+            size = min(size, written)
+            written -= size
+            try:
+                if os.stat("%s/%s" % (self._path, name))[6] < size:
+                    return False
+            except OSError:
+                if size:
+                    return False
+        return True
 
     def _empty(self):
         """The manifest first: without it a slot is none."""
@@ -52,11 +69,17 @@ class Folder:
             except OSError:
                 pass
 
-    def open(self, name, size):
-        self._file = open("%s/%s" % (self._path, name), "wb")
+    def open(self, name, size, at):
+        self._file = open("%s/%s" % (self._path, name), "r+b" if at else "wb")
+        self._file.seek(at)
 
     def write(self, data):
         self._file.write(data)
+
+    def sync(self):
+        """So that a power cut leaves what was written until now."""
+        if self._file:
+            self._file.flush()
 
     def close(self):
         self._file.close()

@@ -5,7 +5,8 @@ The heap has no room for an update beside the meter, the broker and the dashboar
 `receiver` for it. What that is told:
 
     kind       "upload", from whoever has the ticket, or "pull", from an address
-    left       starts that are left for it: a power cut ends an upload, a pull begins anew
+    left       starts that are left for it: a power cut ends an upload; a pull goes on, see `progress`
+    payload    how far that had come at the start before
     alive      what works now and has to work again after the update, words, see `trial`
     portal     the set-up's own Wi-Fi is what runs
     ticket     SHA-256 of it, hexadecimal digits; url, downgrade: of a pull
@@ -18,6 +19,7 @@ import json
 import os
 from binascii import hexlify
 
+import machine
 from micropython import const
 
 from wattport.modules import fetch
@@ -83,6 +85,10 @@ def take():
     job = read()
     if "kind" not in job:
         return None
+    if job["kind"] == "pull" and machine.reset_cause() != machine.WDT_RESET:
+        _, payload, _ = fetch("wattport.update.progress", "read")()
+        if payload > job.get("payload", 0):  # what comes nearer may take as many starts as it needs
+            job.update({"left": _STARTS, "payload": payload})
     if not isinstance(job.get("left"), int) or job["left"] < 1:
         end("interrupted", "The update was interrupted." if job["kind"] == "upload" else
             "The update was interrupted %d times." % _STARTS)

@@ -22,9 +22,9 @@ _ONE_PLACE = "This board can't update MicroPython over the air: its flash has ro
 
 class Partition:
     """Made for a manifest. runs: the slot that does; now: the MicroPython that runs, a text; alive: what works before
-    the update, see `trial`; trusted: the key that is."""
+    the update, see `trial`; trusted: the key that is; written: bytes of the image that are there, whole blocks."""
 
-    def __init__(self, manifest, runs, now, alive, trusted):
+    def __init__(self, manifest, runs, now, alive, trusted, written=0):
         record = slots.read()
         if record.get("trial") or record.get("micropython"):
             raise BundleError("busy", "A new version is being tried out: wait until that is decided.")
@@ -46,9 +46,10 @@ class Partition:
                 size // 1024, room // 1024))
         _fit(version(manifest["version"]), slots.manifest(runs))
         self._buf = bytearray(_BLOCK)
+        self.written = written
 
-    def open(self, name, size):
-        self._at = 0
+    def open(self, name, size, at):
+        self._at = at
 
     def write(self, data):
         """Each block is erased when the first bytes of it come; what stays erased behind the last is ones."""
@@ -61,6 +62,9 @@ class Partition:
             self._idle.writeblocks(block, view[:size], offset)
             self._at += size
             view = view[size:]
+
+    def sync(self):
+        pass  # each block is there when it is written
 
     def close(self):
         pass

@@ -80,7 +80,8 @@ class Receiver:
         """An Install, fresh. BundleError."""
         gc.collect()
         self.error = self.detail = ""
-        install = self._install = load("wattport.update.begin", "install")(self.slot, self.job["alive"], downgrade)
+        install = self._install = load("wattport.update.begin", "install")(
+            self.slot, self.job["alive"], downgrade, self.job["kind"] == "pull")
         self.state = "receiving"
         return install
 
@@ -133,8 +134,8 @@ class Receiver:
                 await fetch("wattport.update.pull", "pull")(url, self.update["ca"], install, self.touch)
                 await self.finish(install)
                 return self.restart()
-            except Exception:
-                install.abort()
+            except Exception as error:
+                install.abort(isinstance(error, BundleError) and error.kind == "network")
                 raise
         except BundleError as error:
             self.refused(error)
