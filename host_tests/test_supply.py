@@ -13,6 +13,7 @@ import pytest
 from host_tests.air import HOME, ONE, Air, connections, dongle_in
 from host_tests.brokers import Authority, Listener, Mosquitto, eventually, free_port
 from host_tests.firmware import Firmware
+from host_tests.test_ways_in import Owner
 from tools import boards, meters
 from tools.compile import micropython, simulation
 from tools.dongle import flash
@@ -210,3 +211,23 @@ def test_the_safe_mode_too_waits_for_the_supply_and_gives_up_before_it_resets(tm
         supply.write_text("3800")
         firmware.wait_for_log("the supply can't feed the Wi-Fi")
         eventually(lambda: not opened(), "its end")
+
+
+def test_a_restart_that_is_meant_is_no_start_that_ended_soon(tmp_path, meter):
+    supply = tmp_path / "mv"
+    supply.write_text("4900")
+    with Owner(tmp_path, meter, environment={"WATTPORT_SUPPLY": str(supply)}) as owner:
+        kept = owner.state / "supply.txt"
+        eventually(lambda: kept.exists() and kept.read_text() == "1", "Wi-Fi that is let on", 60)
+        ticket = owner.ready()
+        eventually(lambda: kept.read_text() == "1", "Wi-Fi of the receiver", 60)
+        assert owner.ask("POST", "/api/update/cancel", b"", ticket)[0] == 200
+        owner.until(state="idle")
+        owner.post("/api/settings", {"meter": {"limit_w": 20000}})
+        eventually(lambda: len(owner.firmware.logged("dashboard on port")) == 3, "a start with new settings", 60)
+        assert len(owner.firmware.logged("the supply has 4900 mV")) == owner.firmware.starts == 4
+        assert not owner.firmware.logged("ended soon after Wi-Fi was on")
+        # one that the power ends does count
+        eventually(lambda: kept.read_text() == "1", "Wi-Fi once more", 60)
+        owner.firmware.cut_power()
+        owner.firmware.wait_for_log("1 starts ended soon after Wi-Fi was on")

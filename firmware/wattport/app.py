@@ -258,6 +258,8 @@ class App:
             if self.restart_s:
                 self.restart_s -= 1
                 if not self.restart_s:
+                    if self.supply:
+                        self.supply.leave()
                     machine.reset()
             await asyncio.sleep_ms(1000)
 

@@ -47,7 +47,7 @@ class Supply:
         self._start, self._access = board.SUPPLY_START_MV, board.SUPPLY_AP_MV
         self._log = log
         self._less = 0  # what it lacks of START when it is full: the other levels are lower by that
-        self._failed = _failed() if failed is None else failed
+        self._failed = self._kept = _failed() if failed is None else failed
         self._hold_ms = min(_RISE_MS << 2 * self._failed - 2, _LONGEST_MS) if self._failed else 0
         self._began = self._since = time.ticks_ms()
         self._on = None  # ticks of the first time that Wi-Fi was let on
@@ -138,7 +138,6 @@ class Supply:
 
     async def run(self):
         """For ever. The file is written before Wi-Fi may be on, and deleted when it has been for a minute."""
-        kept = self._failed
         self._log("info", "the supply has %d mV, Wi-Fi waits for %d" % (self.mv, self._start))
         if self._failed:
             self._log("warning", "%d starts ended soon after Wi-Fi was on: this one waits for %d s" % (
@@ -148,13 +147,19 @@ class Supply:
             now = time.ticks_ms()
             self.take(self.read(), now)
             if self._on is not None and not proven:
-                if kept == self._failed:
-                    kept += 1
-                    _keep(kept)
+                if self._kept == self._failed:
+                    self._kept += 1
+                    _keep(self._kept)
                 elif time.ticks_diff(now, self._on) > _PROVEN_MS:
                     proven = True
+                    self._failed = self._kept = 0
                     _keep(0)
             await asyncio.sleep_ms(_LOOK_MS)
+
+    def leave(self):
+        """Before a restart that is meant: a start that it ends is none that ended badly."""
+        if self._kept != self._failed:
+            _keep(self._failed)
 
     async def settle(self):
         """Before something that takes much: until it is strong, for two minutes at most."""

@@ -176,6 +176,8 @@ class Receiver:
             await asyncio.sleep_ms(500)
         self._tell(True)
         await asyncio.sleep_ms(2000)  # answers are still to go out
+        if self.supply:
+            self.supply.leave()
         machine.reset()
 
     async def _open(self):
