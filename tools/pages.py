@@ -26,6 +26,7 @@ from tools.paths import FIRMWARE, ROOT
 SOURCES = FIRMWARE / "wattport" / "web" / "static"
 POLICY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _LINK = re.compile(r'<script src="([\w.]+)"></script>')
+EXAMPLES = ROOT / "tools" / "contracts"
 _SCHEMA = ROOT / "tools" / "schema.py"
 # a shared script that did not arrive, as the dongle was busy say, is asked for again
 _RETRY = "if (!window.api) setTimeout(() => location.reload(), 3000);\n"
@@ -146,6 +147,7 @@ def build(sources=SOURCES):
     for source in sorted(sources.glob("lang/*.json")):
         files["lang/" + source.name] = _language(source)
     files["schema.json"] = _compact(_schema())
+    files["contracts.json"] = _compact({path.stem: json.loads(path.read_text()) for path in sorted(EXAMPLES.iterdir())})
     pages = sorted(sources.glob("*.html"))
     scripts = [name for page in pages for name in _LINK.findall(page.read_text())]
     shared = sorted({name for name in scripts if scripts.count(name) > 1})
@@ -180,6 +182,7 @@ def comment(packed):
 def _state(sources):
     """Changes when anything does that goes into the files."""
     inputs = [file for file in sources.rglob("*") if file.is_file()]
+    inputs += EXAMPLES.glob("*.json")
     inputs += [npm.__file__, __file__, _SCHEMA, FIRMWARE / "wattport" / "settings.py"]
     return "".join("%s %d\n" % (file, os.stat(file).st_mtime_ns) for file in sorted(map(str, inputs)))
 

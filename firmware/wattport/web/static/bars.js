@@ -20,6 +20,8 @@ function lines(low, high) {
   return [found, Math.max(0, -Math.floor(Math.log10(step) + .001))];
 }
 
+const swatch = look => drawn("svg", {viewBox: "0 0 10 10", class: "swatch", "aria-hidden": "true"}, ...look.split("+").map(one => drawn("rect", {width: 10, height: 10, class: one})));
+
 const stripes = () => drawn("pattern", {id: "stripes", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
   drawn("rect", {width: 2.5, height: 5, class: "gap"}));
 
@@ -33,8 +35,7 @@ function bars(place, caption, {count, list, ticks, unit, legend}) {
   const named = marks.map(value => number(value, digits));
   const said = make("p");
   empty(caption);
-  caption.append(...legend.map(([look, text]) => make("span", {},
-    drawn("svg", {viewBox: "0 0 10 10", "aria-hidden": "true"}, ...look.split("+").map(one => drawn("rect", {width: 10, height: 10, class: one}))), text)), said);
+  caption.append(...legend.map(([look, text]) => make("span", {}, swatch(look), text)), said);
   place.draw = () => {
     const width = place.clientWidth, height = place.clientHeight;
     if (!width) return;
@@ -64,7 +65,7 @@ function bars(place, caption, {count, list, ticks, unit, legend}) {
     const every = Math.ceil(widest / (there.length > 1 ? wide * (there[1][1] - there[0][1]) : width));
     there.forEach(([text, slot], index) => {
       if (index % every) return;
-      const starts = there.length < count;  // a time stands where it is, a day in the middle of its bar
+      const starts = there.length < ticks.length;  // a time stands where it is, a day in the middle of its bar
       svg.append(drawn("text", {x: left + wide * (slot + (starts ? 0 : .5)), y: height - 4, "text-anchor": starts && !slot ? "start" : "middle"}, text));
     });
     const point = event => {

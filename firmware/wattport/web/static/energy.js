@@ -12,30 +12,16 @@ async function records(time) {
   return {rows, find, columns: answer.columns, sum: name => rows.reduce((all, row) => all + (row[name] || 0), 0)};
 }
 
-// What the period cost by the household's contract: {steps: {"2026-01-31": figures}, whole}; null without a contract.
-async function costs(time) {
-  if (time.from > today()) return null;
-  try {
-    const answer = await ask("/api/cost?from=" + time.from + (time.to > today() ? "" : "&to=" + time.to) + "&step=" + (time.step === "month" ? "month" : "day"), 300000);
-    const steps = {};
-    for (const one of answer.costs) if (one.step) steps[one.step] = one;
-    return {steps, whole: answer.costs.find(one => !one.step)};
-  } catch (error) {
-    if (error.code === "no_contract") return null;
-    throw error;
-  }
-}
-
 const QUANTITIES = {wh: ["kWh", 1000], l: ["m³", 1000], kj: ["GJ", 1e6]};
 
-// Columns of other meters: [[name, title, unit, divisor], ...]
+// Columns of other meters: [[name, title, unit, divisor, type], ...]
 async function others(columns) {
   const found = columns.filter(name => /^\d+\./.test(name) && name.split("_").pop() in QUANTITIES);
   let devices = {};
   if (found.length) devices = (await ask("/api/reading").catch(() => ({}))).devices || {};
   return found.map(name => {
     const channel = name.split(".")[0], {type} = devices[channel] || {};
-    return [name, t("{0} (channel {1})", type in TYPES ? t(TYPES[type]) : t("Meter"), channel), ...QUANTITIES[name.split("_").pop()]];
+    return [name, t("{0} (channel {1})", type in TYPES ? t(TYPES[type]) : t("Meter"), channel), ...QUANTITIES[name.split("_").pop()], type];
   });
 }
 
@@ -73,7 +59,7 @@ function showEnergy(time, {rows, find, columns, sum}, more, cost) {
     ...more.map(([name, title, unit, by]) => [title, number(sum(name) / by, 2) + NBSP + unit])]);
   const guessed = rows.some(row => row.flags & ESTIMATED), step = time.unit === "day" ? t("estimated") : t("partly estimated");
   bars($("energy-chart"), $("energy-legend"), {
-    count: find.count, unit: "kWh", ticks: Array.from({length: find.count}, (_, slot) => find(find.starts(slot)).short),
+    count: find.count, unit: "kWh", ticks: find.ticks(),
     legend: [["in", t("From the grid")], ...(sold ? [["out", t("To the grid")]] : []), ...(guessed ? [["in+guess", step]] : [])],
     list: rows.map(row => ({
       slot: row.slot, values: [[(row.import_wh || 0) / 1000, "in"], [-(row.export_wh || 0) / 1000, "out"]], guess: row.flags & ESTIMATED,
@@ -84,7 +70,7 @@ function showEnergy(time, {rows, find, columns, sum}, more, cost) {
   setText($("energy-note"), [guessed ? t("Estimated: there was a gap in what the meter sent. The sum is right, how it spreads is not known.") : "",
     running && time.unit === "day" ? t("The half-hour that runs comes when it is over.") : ""].filter(Boolean).join(" "));
   const priced = rows.some(price), notes = row => [row.flags & ESTIMATED ? step : "", row.flags & PART ? t("not complete") : ""].filter(Boolean).join(", ");
-  fill($("energy-table"), [time.unit === "day" ? t("Time") : time.step === "month" ? t("Month") : t("Day"), t("From the grid") + " (kWh)", ...(sold ? [t("To the grid") + " (kWh)"] : []),
+  fill($("energy-table"), [stepName(time), t("From the grid") + " (kWh)", ...(sold ? [t("To the grid") + " (kWh)"] : []),
     ...more.map(([, title, unit]) => title + " (" + unit + ")"), ...(priced ? [t("Cost")] : [])],
     rows.map(row => {
       const name = make("span", {}, row.deeper ? make("a", {href: address("energy", ...row.deeper)}, row.name) : row.name);

@@ -2,7 +2,9 @@
 // The page of the history: which view of which period somebody looks at stands in the address, #energy/month/2026-03-01.
 // The dongle is asked one thing after another, as it has few connections; who turns a page does not wait for the last.
 
-const VIEWS = {energy: viewEnergy};  // what asks for it and shows it, given the period and who says that it is left
+// what asks and shows, given the period and a signal: it is left
+const VIEWS = {energy: viewEnergy, cost: viewCost, compare: viewCompare, solar: viewSolar, peaks: viewPeaks, alerts: viewAlerts};
+const TIMELESS = ["peaks", "alerts"];
 const KEEP_MS = 120000, BUSY_MS = 2500, BUSY_TIMES = 8;
 
 let ahead_ms = 0;  // the dongle's clock before that of this device
@@ -71,6 +73,7 @@ function showControls() {
   $("date").value = anchor;
   $("on").disabled = to > today();
   $("today").disabled = from <= today() && to > today();
+  $("when").hidden = TIMELESS.indexOf(view) >= 0;
   for (const name of Object.keys(VIEWS)) $("v-" + name).hidden = name !== view;
 }
 

@@ -48,9 +48,12 @@ function dayClock(text, from, to) {
   return {count: 2 * hours, ahead, again: utc => hours > 24 && utc >= change && utc < change + 3600};
 }
 
+const stepName = ({unit, step}) => unit === "day" ? t("Time") : step === "month" ? t("Month") : t("Day");
+
 // Where a row stands in a period and what it is called: start → {slot, name, short, deeper: [unit, date] or undefined};
-// and .count of slots
+// .count of slots, and .ticks(), a text for each or "". answer: of the history, for a day.
 function slots({unit, from, to}, answer) {
+  const made = (find, count, starts) => Object.assign(find, {count, ticks: () => Array.from({length: count}, (_, slot) => find(starts(slot)).short)});
   if (unit === "day") {
     const {count, ahead, again} = dayClock(from, answer.from, answer.to);
     const find = start => {
@@ -58,7 +61,7 @@ function slots({unit, from, to}, answer) {
       const minutes = (start + ahead(start)) / 60 % 1440;
       return {slot: Math.floor((start - answer.from) / 1800), name: again(start) ? t("{0} again", name) : name, short: minutes % 180 ? "" : name};
     };
-    return Object.assign(find, {count, starts: slot => answer.from + 1800 * slot});
+    return made(find, count, slot => answer.from + 1800 * slot);
   }
   const noon = start => new Date((start + 43200) * 1000).toISOString().slice(0, 10);  // a day begins between 21:00 and 01:00 UTC
   if (STEPS[unit] === "day") {
@@ -67,12 +70,12 @@ function slots({unit, from, to}, answer) {
       return {slot: days(from, text), name: written(text, {weekday: "short", ...DATE}), deeper: ["day", text],
         short: written(text, unit === "week" ? {weekday: "short"} : {day: "numeric"})};
     };
-    return Object.assign(find, {count: days(from, to), starts: slot => moment(from) + 86400 * slot});
+    return made(find, days(from, to), slot => moment(from) + 86400 * slot);
   }
   const [year, month] = parts(from);
   const find = start => {
     const text = noon(start), [y, m] = parts(text);
     return {slot: (y - year) * 12 + m - month, name: written(text, MONTH), short: written(text, {month: "narrow"}), deeper: ["month", text]};
   };
-  return Object.assign(find, {count: 12, starts: slot => moment(date(year, month + slot, 1))});
+  return made(find, 12, slot => moment(date(year, month + slot, 1)));
 }
