@@ -62,6 +62,28 @@ def test_every_field_is_announced_once_retained_and_paced(tmp_path, runtime):
             eventually(lambda: set(announced(late)) == ENTITIES, "retained ones")
 
 
+FORGETS = """
+forget = module.forget
+
+def told(*names):
+    if "wattport.publish.discovery" in names and names[0] in sys.modules:
+        say(forgotten=True)
+    forget(*names)
+
+module.forget = told
+"""
+
+
+def test_what_announces_the_reading_stays_for_the_health_and_then_goes(tmp_path):
+    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["homeassistant/#"]) as listener:
+        with Dongle(tmp_path, STEADY + FORGETS, port=broker.port, discovery=True) as dongle:
+            eventually(lambda: set(announced(listener)) == ENTITIES, "every entity")
+            rounds(dongle, 10)
+        # a second one, beside a first that the heap still has, is more than there is
+        assert len([line for line in dongle.lines if "forgotten" in line]) == 1
+        assert not [line["imported"] for line in dongle.lines if "imported" in line][-1]
+
+
 def test_readings_keep_their_pace_meanwhile(tmp_path):
     with Mosquitto(tmp_path) as broker, Listener(broker.port, ["homeassistant/#", BASE + "/reading"]) as listener:
         with Dongle(tmp_path, STEADY, port=broker.port, discovery=True):

@@ -323,10 +323,8 @@ class Publisher:
         try:
             topic, text = next(self._configs)
         except StopIteration:
-            self._configs = None
-            self._look = True  # for what came meanwhile
-            # what it brought in is 8 KB that nobody needs until the next new field
-            forget("wattport.publish.discovery", "wattport.publish.topics")
+            self._look = False
+            self._configs = self._new_configs()  # what came meanwhile
             return True
         await client.publish(topic, text, 1, True)
         self._probe = topic
@@ -334,7 +332,17 @@ class Publisher:
         return True
 
     def _new_configs(self):
-        """An iterator of the messages for fields not announced yet, or None (then without the import)."""
+        """An iterator of the messages for fields not announced yet, or None.
+
+        What it imports is 8 KB. They stay from the fields of the reading to those of the health, as a second copy
+        beside one that is not collected yet is more than there is; with None they go.
+        """
+        configs = self._wanted()
+        if configs is None:
+            forget("wattport.publish.discovery", "wattport.publish.topics")
+        return configs
+
+    def _wanted(self):
         reading, health, announced = self._seen_reading, self._seen_health, self._announced
         new = reading is not None and _has_news(reading, announced)
         if not new:
