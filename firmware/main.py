@@ -9,9 +9,10 @@ import sys
 gc.threshold(4096)
 
 # On a chip Python's heap begins with some 56 KB and takes more when it is full: as much again, and then all that is
-# left, which Wi-Fi lives on. So it takes now, in one piece, what it may have. What was read stays in that piece, so
-# that it is not given back as empty.
+# left, which Wi-Fi lives on. So it takes now, in one piece, what it may have. The few bytes that were read stay in that
+# piece, so that it is not given back as empty.
 with open("main.py", "rb") as file:
+    file.seek(-8, 2)
     _heap = file.read(66000)
 
 

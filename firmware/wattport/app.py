@@ -4,7 +4,6 @@
 import asyncio
 import gc
 import time
-from binascii import unhexlify
 
 import machine
 from micropython import const
@@ -42,34 +41,7 @@ class App:
         return self.wifi.connected
 
     def renew(self):
-        """A meter that knows every protocol and remembers nothing of the last one, but counts on."""
-        from wattport import port
-        meter = port.make_meter(self)
-        forget("wattport.port")
-        meter.counters = self.meter.counters
-        self.meter = self.health.meter = meter
-        return meter
-
-    def try_key(self, key, auth_key):
-        """Go on with another key, texts of hex digits or "", until the restart. False: what is read knows no keys."""
-        if self.meter is self.line:
-            return False
-        self.settings["key"], self.settings["auth_key"] = key, auth_key
-        self.meter.use_key(unhexlify(key) or None, unhexlify(auth_key) or None)
-        return True
-
-    def open_setup(self, client):
-        """Whether who asks from an address, a text, may change settings without a password: on the access point, which
-        has one of its own, or as long as neither a password nor a Wi-Fi is set."""
-        if not self.portal:
-            return self.unset
-        self.visited = time.ticks_ms()
-        if not self.access:
-            return False
-        for one, own, mask in zip(client.split("."), *[text.split(".") for text in self.access]):
-            if (int(one) ^ int(own)) & int(mask):
-                return False
-        return True
+        return fetch("wattport.port", "renew")(self)
 
     def restart(self):
         """In two seconds or three: an answer is still to go out."""

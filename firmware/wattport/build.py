@@ -10,7 +10,7 @@ import machine
 from micropython import const
 
 from wattport.health import Health
-from wattport.led import Led, pin
+from wattport.led import Led
 from wattport.modules import fetch, forget, load
 from wattport.net.wifi import Wifi
 from wattport.supervisor import Supervisor
@@ -82,7 +82,7 @@ def parts(app, document, log, asked):
     if alert["peak_preset"] and not app.portal:
         app.window = fetch("wattport.tariff.peaks", "load")(
             alert["peak_preset"], alert["peak_limit_w"], app.settings["limit_w"], zone)
-    app.pin = pin()
+    app.pin = _led_pin()
     app.led = Led(app.pin, app.health.led_state)
     app.served = served = document["web"]
     served["port"] = served["port"] or (_PORT if app.portal else 0)
@@ -126,3 +126,11 @@ def _tasks(app, log, add):
         add("mqtt", app.publish)
     elif not app.portal:
         log("warning", "no broker is set; readings stay here")
+
+
+def _led_pin():
+    """The one of the board's LED, on with 1, or None."""
+    if board.LED is None:
+        return None
+    found = machine.Pin(board.LED, machine.Pin.OUT)
+    return found if getattr(board, "LED_ON", 1) else machine.Signal(found, invert=True)

@@ -10,21 +10,11 @@
 
 import asyncio
 
-import board
-import machine
 from micropython import const
 
 _FLASH_MS = const(60)
 # state → on and off times, one after the other
 PATTERNS = {"offline": (60, 200, 60, 1680), "undecoded": (1000, 1000), "silent": (100, 150)}
-
-
-def pin():
-    """The one of the board's LED, on with 1, or None."""
-    if board.LED is None:
-        return None
-    found = machine.Pin(board.LED, machine.Pin.OUT)
-    return found if getattr(board, "LED_ON", 1) else machine.Signal(found, invert=True)
 
 
 class Led:

@@ -20,6 +20,14 @@ def make_meter(app, protocol=None):
                  protocol=protocol or settings["protocol"], profile=settings["profile"])
 
 
+def renew(app):
+    """A meter that knows every protocol and remembers nothing of the last one, but counts on."""
+    meter = make_meter(app)
+    meter.counters = app.meter.counters
+    app.meter = app.health.meter = meter
+    return meter
+
+
 def _kept(settings):
     """The line as it was found at an earlier start, or None."""
     if settings["baud"]:

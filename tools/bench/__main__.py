@@ -83,12 +83,12 @@ def heap(folder):
 def application(folder):
     """The whole application: heap, the way from the wire to the broker, the longest stall of the meter task."""
     for scene, family, key, protocol in (("dsmr5", "dsmr5", None, "P1"), ("lu", "lu", KEY, "encrypted"),
-                                         ("web", "dsmr5", None, "P1"),
+                                         ("web", "dsmr5", None, "P1"), ("web_lu", "lu", KEY, "encrypted"),
                                          ("crowd", "dsmr5", None, "P1"), ("first", "dsmr5", None, None)):
         if not wanted("heap.app_" + scene, "latency." + scene, "stall." + scene):
             continue
         house = House(folder, "app-" + scene, meters.make(family, seed=1, start=START, key=key),
-                      (key, None), protocol, scene in ("web", "crowd"), scene == "crowd")
+                      (key, None), protocol, scene in ("web", "web_lu", "crowd"), scene == "crowd")
         try:
             delays, health = asyncio.run(house.live(40, 0.2))
         finally:

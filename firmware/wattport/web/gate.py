@@ -9,6 +9,7 @@
 """
 
 import hashlib
+import time
 from binascii import hexlify
 
 from wattport.web.refused import Refused
@@ -97,8 +98,22 @@ def session(web, request):
     return None
 
 
+def open_setup(app, client):
+    """Whether who asks from an address, a text, may change settings without a password: on the access point, which
+    has one of its own, or as long as neither a password nor a Wi-Fi is set."""
+    if not app.portal:
+        return app.unset
+    app.visited = time.ticks_ms()
+    if not app.access:
+        return False
+    for one, own, mask in zip(client.split("."), *[text.split(".") for text in app.access]):
+        if (int(one) ^ int(own)) & int(mask):
+            return False
+    return True
+
+
 def _is_owner(web, request):
-    if session(web, request) or web.app.open_setup(request.address):
+    if session(web, request) or open_setup(web.app, request.address):
         return True
     token = web.settings.get("token")
     kind, _, given = request.headers.get("Authorization", "").partition(" ")

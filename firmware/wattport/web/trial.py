@@ -7,6 +7,7 @@ the password any more.
 """
 
 import asyncio
+from binascii import unhexlify
 
 from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
@@ -118,7 +119,9 @@ def _try_mqtt(app, document):
 def _try_key(app, document):
     settings = _merged("meter", {name: document.get(name) for name in ("key", "auth_key")})
     keys = {name: settings[name] for name in ("key", "auth_key")}
-    app.try_key(keys["key"], keys["auth_key"])
+    if app.meter is not app.line:  # what is read knows keys; on with these, until the restart
+        app.settings.update(keys)
+        app.meter.use_key(unhexlify(keys["key"]) or None, unhexlify(keys["auth_key"]) or None)
     app.trials["key"] = _counts(app), keys
 
 
