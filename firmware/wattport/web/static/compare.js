@@ -46,7 +46,7 @@ function showCompared(costs) {
   }
   const row = one => [make("span", {}, contractTitle(one), make("small", {}, one === own && known ? t("your contract") : "")), money(one.total, one.currency),
     one === own ? "–" : one.saved === null ? t("another currency") : one.saved < 0 ? t("{0} more", money(-one.saved, one.currency)) : t("{0} less", money(one.saved, one.currency))];
-  fill($("compare-table"), [t("Contract"), t("Cost"), known ? t("Than yours") : t("Difference")], sorted.map(row));
+  fill($("compare-table"), [t("Contract"), t("Cost"), known ? t("Against yours") : t("Difference")], sorted.map(row));
   const missed = costs.filter(one => one.step && one.contract === own.contract);
   setText($("compare-note"), missedWords(missed));
 }
