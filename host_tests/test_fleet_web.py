@@ -12,10 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from host_tests.brokers import eventually
+from host_tests.keys import whole
 from host_tests.test_fleet_tool import bundle
+from host_tests.test_ways_in import Owner, shelf
 from tools import push
 from tools.fleet import __main__ as tool
-from tools.fleet import bundles, rollout, web
+from tools.fleet import bundles, plan, rollout, web
+from tools.fleet.table import table
 
 OLD, NEW = "0.1.0", "0.2.0"
 
@@ -40,11 +44,11 @@ class _Api(BaseHTTPRequestHandler):
                             "detail": "", "trial": trial, "failed": "",
                             "why": "meter" if dongle.pushed and version == OLD else ""}}
         if dongle.ticket:
-            answers["/api/update"] = {"version": OLD, "chip": "xtensawin", "board": "esp32_generic", "slot": "a",
-                                      "trial": False, "state": "ready", "done": 0, "total": 0, "error": "",
-                                      "detail": ""}
+            answers["/api/update"] = {"device": dongle.name, "version": OLD, "chip": "xtensawin",
+                                      "board": "esp32_generic", "slot": "a", "trial": False, "state": "ready",
+                                      "done": 0, "total": 0, "error": "", "detail": ""}
             if self.path != "/api/update":
-                return self._answer(200, "It waits for an update.")
+                return self._answer(503, {"error": "updating", "detail": "The dongle is taking an update."})
         if dongle.pushed and dongle.fault == "breaks":
             answers = dict.fromkeys(answers, {"version": None, "slot": None, "state": "safe", "why": "damaged"})
         private = dongle.fault == "private" and self.path == "/api/health"
@@ -165,3 +169,19 @@ def test_what_is_no_dongle_is_none_whatever_it_answers():
     assert web.look(host) is None or web.look(host).odd
     server.shutdown()
     server.server_close()
+
+
+def test_a_dongle_that_takes_an_update_is_listed_with_how_far_it_is_and_left_out_of_a_stage(tmp_path, meter):
+    data = whole()
+    with shelf(data, stalls=[len(data) // 2]) as server, Owner(tmp_path, meter) as owner:
+        assert owner.post("/api/update/install", {"url": server.url})[0] == 200
+        owner.until(state="receiving")
+        eventually(lambda: owner.status()["done"] > len(data) // 3, "a part of it")
+        dongle = web.look(("127.0.0.1", owner.port))
+        assert dongle.name == owner.firmware.identity and dongle.get("in_progress") is True
+        assert 30 < dongle.get("update_percentage") < 60 and dongle.get("chip") == "x86"
+        dongle.heard = 1
+        line = table([dongle])[1].split()
+        assert "updating" in line and line[-1] == "%"
+        (tmp_path / "one.wpb").write_bytes(data)
+        assert plan.plan([dongle], bundles.of_files([tmp_path / "one.wpb"], None)) == ([], {dongle.name: "updating"})

@@ -47,7 +47,8 @@ async def find(wanted, stop):
         except (MqttError, OSError) as error:
             raise Refusal("broker %s:%d: %s" % (host, port, error))
         seconds = _LISTEN_S[wanted.command] if wanted.listen is None else wanted.listen
-        await listen(finder, seconds, lambda dongle: dongle.healthy_at is not None or dongle.odd, stop)
+        await listen(finder, seconds, lambda dongle: (
+            dongle.healthy_at is not None or dongle.odd or dongle.get("in_progress")), stop)
     if wanted.host:
         try:
             hosts = web.expand(wanted.host)

@@ -133,9 +133,9 @@ class Client:
         if kind & 0xF0 == 0x30:
             found = self._inbox.message(length)
             if found and self._on_message:
-                topic, payload = found
+                topic, payload, _ = found
                 size = length - 2 - len(topic) - (2 if kind & 0x06 else 0)
-                self._on_message(topic.decode("utf-8", "replace"), payload, bool(kind & 1), size)
+                self._on_message(topic.decode("utf-8", "replace"), bytes(payload), bool(kind & 1), size)
         elif kind == 0x20:
             answer = self._waiting.pop(0, None)
             if answer and not answer.done():

@@ -29,13 +29,21 @@ def _update(dongle):
     return "" if latest in (None, "", dongle.get("version")) else "%s is there" % latest
 
 
+def _state(dongle):
+    if dongle.get("safe"):
+        return "safe mode"
+    if dongle.online and dongle.get("in_progress"):
+        return "updating"
+    return {True: "online", False: "offline", None: "?"}[dongle.online]
+
+
 def _row(dongle):
     age, heap, rssi, up, trial = (dongle.get(name) for name in (
         "telegram_age_s", "heap_free", "rssi", "uptime_s", "trial"))
     return (
         dongle.name, dongle.get("version", "?"), dongle.get("slot", ""),
         "" if trial is None else "trial" if trial else "no", dongle.get("board", ""), dongle.get("chip", ""),
-        "safe mode" if dongle.get("safe") else {True: "online", False: "offline", None: "?"}[dongle.online],
+        _state(dongle),
         dongle.get("meter", ""), "" if age is None else ago(age), "" if heap is None else "%d KB" % (heap >> 10),
         "" if rssi is None else str(rssi), "" if up is None else ago(up), str(dongle.get("errors", "")),
         _update(dongle))

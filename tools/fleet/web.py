@@ -18,8 +18,9 @@ AT_ONCE = 32  # hosts
 _SWEEP = 1024  # addresses of one network
 _MOST = 16384
 _STATUS = {"device": "name", "version": "name", "portal": "flag", "private": "flag"}
-_UPDATE = {"version": "name", "slot": "name", "state": "text", "done": "count", "total": "count", "trial": "trial",
-           "latest": "name", "error": "text", "why": "text"}
+_UPDATE = {"device": "name", "version": "name", "chip": "name", "board": "name", "slot": "name",
+           "state": "text", "done": "count", "total": "count", "trial": "trial", "latest": "name", "error": "text",
+           "why": "text"}
 _BUSY = ("ready", "receiving", "verifying", "restarting")
 
 
@@ -76,12 +77,15 @@ def _ask(host, path, token, fields):
 
 def report(host, token=None):
     """(device id, report) of what answers there, all of it that it tells; None when it is no dongle. OSError, Odd. In
-    its safe mode a dongle has no id: "", and nothing to tell."""
+    its safe mode a dongle has no id: "", and nothing to tell; while it takes an update it tells of that alone."""
     status, body = _get(host, "/api/status", token)
     try:
         found = json.loads(body)
         if status == 200 and found.get("state") == "safe" and "device" not in found:
             return "", {"safe": True}
+        if status == 503 and found.get("error") == "updating":
+            update = _updates(host, token)
+            return (update.pop("device", ""), update) if update.get("in_progress") else None
         if status != 200 or type(found.get("device")) is not str:
             return None
     except (ValueError, RecursionError, AttributeError):
@@ -90,6 +94,13 @@ def report(host, token=None):
     if not found.get("device"):
         return None
     health = _ask(host, "/api/health", token, HEALTH)
+    merged = {"private": health is None, **found, **(health or {}), **_updates(host, token)}
+    merged.pop("portal", None)
+    return merged.pop("device"), merged
+
+
+def _updates(host, token):
+    """What it tells of updates; {} for nothing."""
     update = _ask(host, "/api/update", token, _UPDATE) or {}
     state, done, total = update.pop("state", None), update.pop("done", None), update.pop("total", None)
     if state is not None:
@@ -97,9 +108,7 @@ def report(host, token=None):
         update["update_percentage"] = 100 * done // total if done and total else 0
     if "latest" in update:
         update["latest_version"] = update.pop("latest")
-    merged = {"private": health is None, **found, **(health or {}), **update}
-    merged.pop("portal", None)
-    return merged.pop("device"), merged
+    return update
 
 
 def look(host, token=None):

@@ -68,8 +68,9 @@ class Receiver:
     def status(self):
         about = fetch("wattport.update.running", "running")(VERSION)
         install = self._install
-        return {"version": VERSION, "chip": about["chip"], "board": board.NAME, "slot": self.slot, "trial": False,
-                "state": self.state, "done": install.done if install else 0, "total": install.total if install else 0,
+        return {"device": self.device_id, "version": VERSION, "chip": about["chip"], "board": board.NAME,
+                "slot": self.slot, "trial": False, "state": self.state,
+                "done": install.done if install else 0, "total": install.total if install else 0,
                 "error": self.error, "detail": self.detail}
 
     def touch(self):
