@@ -27,8 +27,8 @@ def dwelling(folder, first=FIRST, rows=ROWS, **settings):
     past.write(folder / "state", first, rows)
     with Wire() as wire, House(folder, wire, time={"source": "meter"}, **settings) as one:
         one.wait_for(one.telegram())
-        # the history makes up for the days that nobody has added up yet
-        eventually(lambda: list((one.state / "history").glob("d*")), "the history's days")
+        if len(rows) >= 96:  # the history makes up for the days that nobody has added up yet
+            eventually(lambda: list((one.state / "history").glob("d*")), "the history's days")
         yield one
 
 

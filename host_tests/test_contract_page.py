@@ -291,7 +291,7 @@ def peaks_told(**more):
     ({}, r"You may use 1\.2\skW more until \d\d:\d\d\."), ({"allowed_w": 300}, r"You may use 300\sW more until"),
     ({"allowed_w": -400, "over": True}, r"Use 400\sW less until \d\d:\d\d, or it becomes a new peak\."),
     ({"allowed_w": None, "limit_w": None}, "no limit yet"),
-    ({"allowed_w": None, "projected_w": None}, "Not known yet")])
+    ({"allowed_w": None, "projected_w": None}, "Not known at the moment")])
 def test_the_projection_of_the_running_window_is_a_sentence(quiet, address, more, told):
     page = quiet.page("about:blank", size="phone")
     page.route("**/api/peaks", lambda route: route.fulfill(json=peaks_told(**more)))

@@ -33,7 +33,7 @@ async function viewEnergy(time, signal) {
   const more = await others(columns);
   if (signal.aborted) return;
   const none = !rows.length;
-  setText($("energy-none"), none ? t("Nothing is recorded for this time.") + " " + t("The dongle keeps half-hours for 13 months and days for ten years, from its first telegram on.") : "");
+  setText($("energy-none"), none ? t("Nothing is recorded for this time.") + " " + t("Half-hours of 13 months and days of ten years, on the dongle alone.") : "");
   $("energy-none").hidden = !none;
   $("energy-found").hidden = none;
   fileRange(time);
@@ -64,7 +64,7 @@ function showEnergy(time, {rows, find, columns, sum}, more, cost) {
     list: rows.map(row => ({
       slot: row.slot, values: [[(row.import_wh || 0) / 1000, "in"], [-(row.export_wh || 0) / 1000, "out"]], guess: row.flags & ESTIMATED,
       href: row.deeper && address("energy", ...row.deeper),
-      words: [row.name + ": " + t("{0} from the grid", kwh(row.import_wh) + NBSP + "kWh"), row.export_wh ? t("{0} to the grid", kwh(row.export_wh) + NBSP + "kWh") : "", price(row), row.flags & ESTIMATED ? step : ""]
+      words: [row.name + ": " + t("From the grid") + " " + kwh(row.import_wh) + NBSP + "kWh", row.export_wh ? t("To the grid") + " " + kwh(row.export_wh) + NBSP + "kWh" : "", price(row), row.flags & ESTIMATED ? step : ""]
         .filter(Boolean).join(", ")}))});
   const running = time.from <= today() && time.to > today();
   setText($("energy-note"), [guessed ? t("Estimated: there was a gap in what the meter sent. The sum is right, how it spreads is not known.") : "",

@@ -23,7 +23,7 @@ async function viewPeaks(time, signal) {
 
 function showPeaks({window_s, allowed_w, projected_w, limit_w, average_w, until, figure_w, step_w, excess_wh, over, peaks, month, months}) {
   const end = until && clock(until, true);
-  setText($("peaks-said"), allowed_w === null ? limit_w === null ? t("There is no limit yet in this month.") : t("Not known yet: the beginning of this window was not seen, or the meter is silent.")
+  setText($("peaks-said"), allowed_w === null ? limit_w === null ? t("There is no limit yet in this month.") : t("Not known at the moment.")
     : allowed_w >= 0 ? t("You may use {0} more until {1}.", kilowatts(allowed_w), end) : t("Use {0} less until {1}, or it becomes a new peak.", kilowatts(-allowed_w), end));
   $("peaks-said").className = allowed_w === null ? "" : over || allowed_w < 0 ? "net much" : "net";
   figures($("peaks-sums"), [[window_s === 900 ? t("This quarter-hour, at the present power") : t("This hour, at the present power"), kw(projected_w)], [t("Limit"), kw(limit_w)],

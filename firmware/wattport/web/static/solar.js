@@ -29,7 +29,7 @@ async function viewSolar(time, signal) {
     list: rows.map(row => ({
       slot: row.slot, values: [[use(row) / 1000, "sun"], [(row.import_wh || 0) / 1000, "in"], [-(row.export_wh || 0) / 1000, "out"]], guess: row.flags & ESTIMATED,
       href: row.deeper && address("solar", ...row.deeper),
-      words: row.name + ": " + (panels ? t("{0} used yourself", unit(use(row))) + ", " : "") + t("{0} to the grid", unit(row.export_wh || 0))}))});
+      words: row.name + ": " + (panels ? t("Used yourself") + " " + unit(use(row)) + ", " : "") + t("To the grid") + " " + unit(row.export_wh || 0)}))});
   const cells = row => [...(panels ? [kwh(row[panels] || 0), kwh(use(row))] : []), kwh(row.export_wh || 0), kwh(row.import_wh || 0)];
   fill($("solar-table"), [stepName(time), ...(panels ? [t("Produced"), t("Used yourself")] : []), t("To the grid"), t("From the grid")].map((text, index) => index ? text + " (kWh)" : text),
     rows.map(row => [row.name, ...cells(row)]), [t("Sum"), ...(panels ? [kwh(made), kwh(own)] : []), kwh(sold), kwh(bought)]);
