@@ -25,6 +25,7 @@ _MODULES = "market days price cost compare"
 _AT_ONCE = const(4)  # contracts in a pass over the half-hours, where the heap has room for them
 _NEEDS = const(28000)  # bytes of heap for a pass with one
 _SPARE = const(12000)  # bytes that the pass and the meter need beside the contracts
+_LOOK_MS = const(200)
 _TURN_MS = const(5)  # then it is the others' turn
 _busy = []  # who calculates: one after another, as each takes its heap
 
@@ -74,10 +75,12 @@ class _Answer:
         self._comma = ""
 
     async def send(self, client):
-        while _busy:  # somebody was quicker
+        half = self._web.app.half
+        while _busy or half.busy:  # somebody was quicker
             await asyncio.sleep_ms(50)
             client.send()
         _busy.append(True)
+        half.users += 1
         try:
             await client.awrite('{"from": %d, "to": %d, "costs": [' % (self._start, self._end))
             while self._names:
@@ -86,14 +89,15 @@ class _Answer:
                 await self._pass(client, await _accounts(self._web, self._names))
             await client.awrite("]}")
         finally:
+            half.users -= 1
+            if not half.users:
+                load("wattport.history.store", "let_go")()
             _busy.pop()
             _forgotten()
 
     async def _pass(self, client, found):
-        from wattport.history import store
         from wattport.tariff import compare
-        store.let_go()
-        rows = store.rows(self._start, self._end)
+        rows = load("wattport.history.store", "rows")(self._start, self._end)
         since = time.ticks_ms()
         for step in compare.steps([account for _, account in found], rows, self._web.app.wall.zone, self._start,
                                   self._end, self._by_day):
@@ -119,9 +123,12 @@ class _Answer:
         self._comma = ", "
 
 
-def get(web, request):
-    if not web.app.half:
+async def get(web, request):
+    half = web.app.half
+    if not half:
         raise Refused(404, "not_found", "There is nothing at this address.")  # in the portal, or no history is kept
+    while half.busy:  # never both in the heap
+        await asyncio.sleep_ms(_LOOK_MS)
     names, start, end, by_day = fetch("wattport.web.range", "wanted")(web, request)
     gc.collect()
     if gc.mem_free() < _NEEDS:  # the history is at work, say
