@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who calculates costs reads the history as the others do: under MicroPython, with a HalfHour that tells what is seen."""
+"""Who calculates costs reads the history as the others do: under MicroPython, with a HalfHour that tells who reads."""
 
 import json
 import subprocess

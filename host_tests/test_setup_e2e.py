@@ -495,6 +495,12 @@ def test_a_wrong_key_that_is_tried_on_the_settings_page_does_not_stop_the_readin
 
 def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):
     house, page = owner
+    contracts = tmp_path / "state" / "contracts"
+    contracts.mkdir()
+    contract = {"tariff": 1, "name": "Mijn", "currency": "EUR", "versions": [{"energy": {"micro": 1}}]}
+    for name in ("mine", "other"):
+        (contracts / (name + ".json")).write_text(json.dumps(contract))
+    (contracts / "current").write_text("mine")
     page.page.fill("#passphrase", "vergeet mij niet")
     with page.page.expect_download() as download:
         page.page.click("#backup button:has-text('Download')")
@@ -503,6 +509,8 @@ def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):
     assert "stroom op" not in file.read_text()
     page.page.fill("#mqtt-host", "10.0.0.1")
     save_settings(page)
+    for path in contracts.iterdir():
+        path.unlink()
     page.page.set_input_files("#file", file)
     page.page.fill("#restore-passphrase", "vergeten")
     page.page.click("#restore button.danger")
@@ -513,3 +521,5 @@ def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):
     log_in(page)
     page.page.wait_for_function("() => document.getElementById('mqtt-host').value === '127.0.0.1'")
     assert kept(tmp_path)["mqtt"]["password"] == "stroom op"
+    assert (contracts / "current").read_text() == "mine"
+    assert [json.loads((contracts / (name + ".json")).read_text()) for name in ("mine", "other")] == [contract] * 2

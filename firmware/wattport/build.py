@@ -2,6 +2,7 @@
 """Makes the parts of the application from the settings: imported at the start, then forgotten."""
 
 import gc
+import os
 import sys
 from binascii import hexlify
 
@@ -43,7 +44,8 @@ def parts(app, document, log, asked):
         app.publisher.room = app.room
         if app.slot:
             app.publisher.takers["update"] = "wattport.update.command"
-        fetch("wattport.tariff.order", "adopt")(app.publisher)
+        if "contracts" in os.listdir():
+            fetch("wattport.tariff.order", "adopt")(app.publisher)
     app.about = {"slot": app.slot, "chip": fetch("wattport.update.running", "running")(VERSION)["chip"],
                  "board": board.NAME}
     app.supply = None

@@ -24,18 +24,18 @@ def choose(name):
     fetch("wattport.files", "replace")(kept.FOLDER + "/current", name)
 
 
-def put(name, document):
+def put(name, document, folder=kept.FOLDER):
     """Keep a contract, a new one or in place of one. TariffError, OSError."""
-    path = kept.path(name)
+    path = kept.path(name, folder)
     fetch("wattport.tariff.check", "check")(document)
     text = json.dumps(document, separators=(",", ":"))
     if len(text.encode()) > _SIZE:
         raise TariffError("the contract is larger than %d bytes" % _SIZE)
-    there = kept.names()
+    there = kept.names(folder)
     if name not in there and len(there) >= MOST:
         raise TariffError("name: there are %d contracts already; remove one" % MOST)
     try:
-        os.mkdir(kept.FOLDER)
+        os.mkdir(folder)
     except OSError:
         pass
     fetch("wattport.files", "replace")(path, text)

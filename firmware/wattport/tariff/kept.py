@@ -14,19 +14,19 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _LONGEST = const(24)
 
 
-def path(name):
+def path(name, folder=FOLDER):
     """TariffError when no contract can be called so."""
     fine = isinstance(name, str) and 0 < len(name) <= _LONGEST
     for char in name if fine else "":
         fine = fine and char in _LETTERS
     if not fine:
         raise TariffError("name: 1 to %d small letters, digits and hyphens are needed" % _LONGEST)
-    return "%s/%s.json" % (FOLDER, name)
+    return "%s/%s.json" % (folder, name)
 
 
-def names():
+def names(folder=FOLDER):
     try:
-        return sorted([name[:-5] for name in os.listdir(FOLDER) if name.endswith(".json")])
+        return sorted([name[:-5] for name in os.listdir(folder) if name.endswith(".json")])
     except OSError:
         return []
 

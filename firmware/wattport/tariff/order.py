@@ -6,37 +6,37 @@ that is kept needs them. How it went is kept by the broker under …/prices: {"h
 Loaded for that, then forgotten.
 """
 
+import os
+
 from wattport.modules import fetch, forget
 
+_FOLDER = "contracts"  # what `kept` has; each import leaves names in the heap for ever
 _NEEDLE = b'"spot_permille"'  # in a contract
 _PIECE = 512
 
 
 def _needed():
     """Some contract asks for the market's prices. By their texts: a contract as a document takes kilobytes."""
-    from wattport.tariff import kept
-    for name in kept.names():
+    try:
+        names = os.listdir(_FOLDER)
+    except OSError:
+        return False
+    for name in names:
         last = b""
-        try:
-            with open(kept.path(name), "rb") as file:
-                while True:
-                    piece = file.read(_PIECE)
-                    if not piece:
-                        break
-                    if _NEEDLE in last + piece:
-                        return True
-                    last = piece[-len(_NEEDLE):]
-        except OSError:
-            pass
+        with open(_FOLDER + "/" + name, "rb") as file:
+            while True:
+                piece = file.read(_PIECE)
+                if not piece:
+                    break
+                if _NEEDLE in last + piece:
+                    return True
+                last = piece[-len(_NEEDLE):]
     return False
 
 
 def adopt(publisher):
     """To be called at the start, and when contracts have changed."""
-    try:
-        needed = _needed()
-    finally:
-        forget("wattport.tariff.kept", "wattport.tariff.terms")
+    needed = _needed()
     if needed and "prices" not in publisher.takers:
         publisher.takers["prices"] = "wattport.tariff.order"
         publisher.listens = False

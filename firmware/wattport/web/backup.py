@@ -2,7 +2,8 @@
 """POST /api/backup {"passphrase": ""}: what is set, as a document that /api/restore takes:
 
 {"wattport": 1, "version": "…", "made": UTC seconds or null, "settings": {…}, "secrets": null or {"kdf":
-"pbkdf2-sha256", "iterations", "salt", "nonce", "data", "tag"}}
+"pbkdf2-sha256", "iterations", "salt", "nonce", "data", "tag"},
+"contracts": {"current": name or null, "documents": {name: …}}}
 
 Settings without the secrets, and only what differs from the defaults. With a passphrase the secrets, too: a JSON
 document of the same shape, AES-128-GCM under the key that PBKDF2-HMAC-SHA-256 makes of the passphrase (UTF-8); bytes as
@@ -52,6 +53,16 @@ async def _sealed(secrets, passphrase):
     return made
 
 
+def _pieces(texts):
+    while texts:
+        yield texts.pop(0)
+    from wattport.tariff import stage
+    stage.let_go()
+    for piece in stage.written():
+        yield piece
+    yield "}"
+
+
 async def post(web, request):
     passphrase = request.document.get("passphrase") or ""
     if not isinstance(passphrase, str) or 0 < len(passphrase) < _LEAST:
@@ -60,5 +71,5 @@ async def post(web, request):
     sealed = await _sealed(secrets, passphrase) if passphrase else None
     head = {"wattport": 1, "version": VERSION, "made": web.app.wall.utc()}
     # piece by piece: a certificate makes it long
-    pieces = [json.dumps(head)[:-1], ', "settings": ', json.dumps(document), ', "secrets": ', json.dumps(sealed), "}"]
-    return (piece.encode() for piece in pieces), 200, _TYPE
+    return _pieces([json.dumps(head)[:-1], ', "settings": ', json.dumps(document), ', "secrets": ', json.dumps(sealed),
+                    ', "contracts": ']), 200, _TYPE

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""POST /api/restore {"backup": {…}, "passphrase": ""}: the settings become those of a backup, all of them or none.
+"""POST /api/restore {"backup": {…}, "passphrase": ""}: settings and contracts become those of a backup, all of them or
+none.
 
 Secrets of the backup need its passphrase; without one in it, those of the dongle stay. What the backup leaves out gets
-its default. Everything that is wrong is named before anything is changed.
+its default, but for the contracts: one of before there were any leaves them alone. Everything that is wrong is named
+before anything is changed.
+
+Contracts can be too long for one request. {"contract": name, "document": {…}, "first": true or false} sends one before,
+and null stands for it in the backup's "contracts" then.
 """
 
 import asyncio
@@ -14,12 +19,14 @@ from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
 
 _MOST = const(200000)  # iterations: whoever asks for more only wants to keep the dongle busy
-_NEWER = "The backup is of a newer Wattport: update this one first."
-_DAMAGED = "The backup is damaged: its secrets cannot be read."
 
 
-def _refused(detail, setting=""):
-    return Refused(422, "setting", detail, setting=setting)
+def _newer():
+    return Refused(422, "setting", "The backup is of a newer Wattport: update this one first.", setting="backup")
+
+
+def _damaged():
+    return Refused(422, "setting", "The backup is damaged: its secrets cannot be read.", setting="backup")
 
 
 async def _opened(sealed, passphrase):
@@ -32,9 +39,9 @@ async def _opened(sealed, passphrase):
     except (KeyError, TypeError, ValueError):
         fine = False
     if not fine:
-        raise _refused(_DAMAGED, "backup")
+        raise _damaged()
     if not passphrase:
-        raise _refused("This backup holds secrets: its passphrase is needed.", "passphrase")
+        raise Refused(422, "setting", "This backup holds secrets: its passphrase is needed.", setting="passphrase")
     key = await fetch("wattport.crypto.pbkdf2", "derive")(passphrase.encode(), salt, iterations, 16)
     data = bytearray(data)
     from wattport.crypto import seal
@@ -43,12 +50,12 @@ async def _opened(sealed, passphrase):
     for one, other in zip(tag, await seal.tag(key, nonce, data)):
         differ |= one ^ other
     if differ:
-        raise _refused("The passphrase is wrong, or the backup is damaged.", "passphrase")
+        raise Refused(422, "setting", "The passphrase is wrong, or the backup is damaged.", setting="passphrase")
     await seal.crypt(key, nonce, data)
     try:
         return fetch("wattport.web.document", "parse")(data)
     except ValueError:
-        raise _refused(_DAMAGED, "backup")
+        raise _damaged()
 
 
 def _put(into, part):
@@ -60,15 +67,31 @@ def _put(into, part):
             into[group].update(values)
 
 
-async def _keep(document, secrets):
-    """Check all of it, then save. secrets: those of the backup; None: the dongle's own stay."""
+def _staged(work):
+    """work(stage), with what it refuses in words."""
+    from wattport.tariff import stage
+    try:
+        work(stage)
+    except stage.TariffError as error:
+        place, colon, detail = str(error).partition(": ")
+        if place.endswith(".tariff"):  # the form of contracts
+            raise _newer()
+        raise Refused(422, "setting", detail or place, setting="contracts." + place if colon else "contracts")
+    except OSError:
+        raise Refused(500, "failed", "The contracts could not be written; the old ones stay.")
+    finally:
+        stage.let_go()
+
+
+async def _keep(document, secrets, contracts):
+    """Check all of it, then save. secrets: those of the backup; None: the dongle's own stay. contracts: likewise."""
     from wattport import settings
     forget("wattport.settings")
     _put(document, secrets or {})
     told = []
     document = settings.adopt(document, told)
     if told:
-        raise _refused(_NEWER, "backup")
+        raise _newer()
     if secrets is None:
         own = settings.current()
         secrets = {}
@@ -86,23 +109,40 @@ async def _keep(document, secrets):
         raise Refused(422, "setting", detail or name, setting=name if detail else "",
                       wrong=wrong)
     await asyncio.sleep(0)
+    if contracts is not None:
+        _staged(lambda stage: stage.ready(contracts))
     try:
         settings.keep(whole)
     except OSError:
         raise Refused(500, "failed", "The settings could not be written; the old ones stay.")
+    if contracts is not None:
+        _staged(lambda stage: stage.adopt(contracts))
+        _staged(lambda stage: stage.clear())
+
+
+def _contract(document):
+    """One that is sent before the rest."""
+    def work(stage):
+        if document.get("first") is True:
+            stage.clear()
+        stage.put(document["contract"], document.get("document"))
+    _staged(work)
+    return {"contract": document["contract"]}
 
 
 async def post(web, request):
+    if "contract" in request.document:
+        return _contract(request.document)
     backup, passphrase = request.document.get("backup"), request.document.get("passphrase") or ""
     if not isinstance(backup, dict) or "wattport" not in backup or not isinstance(backup.get("settings"), dict):
-        raise _refused("This is no backup of a Wattport.", "backup")
+        raise Refused(422, "setting", "This is no backup of a Wattport.", setting="backup")
     if backup["wattport"] != 1:
-        raise _refused(_NEWER, "backup")
+        raise _newer()
     if not isinstance(passphrase, str):
-        raise _refused("The passphrase is a text.", "passphrase")
+        raise Refused(422, "setting", "The passphrase is a text.", setting="passphrase")
     secrets = None
     if backup.get("secrets") is not None:
         secrets = await _opened(backup["secrets"], passphrase)
-    await _keep(backup["settings"], secrets)
+    await _keep(backup["settings"], secrets, backup.get("contracts"))
     web.app.restart()
     return {"restart_s": 2}

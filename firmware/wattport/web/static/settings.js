@@ -454,6 +454,18 @@ function download(name, text) {
   link.remove();
 }
 
+// All contracts at once can be more than the dongle takes: one by one, and a null stands for each in what follows.
+async function restore(backup, passphrase) {
+  const {documents} = backup.contracts || {};
+  let first = true;
+  for (const contract of Object.keys(documents || {})) {
+    await api("POST", "/api/restore", {contract, document: documents[contract], first}, {timeout_ms: 20000});
+    documents[contract] = null;
+    first = false;
+  }
+  await api("POST", "/api/restore", {backup, passphrase}, {timeout_ms: 60000});
+}
+
 const today = () => new Date().toISOString().slice(0, 10);
 
 function service() {
@@ -492,7 +504,7 @@ function service() {
         throw new Error(t("That file is no backup of a Wattport dongle."));
       }
       if (!backup || typeof backup !== "object" || !("wattport" in backup)) throw new Error(t("That file is no backup of a Wattport dongle."));
-      await api("POST", "/api/restore", {backup, passphrase: $("restore-passphrase").value}, {timeout_ms: 60000});
+      await restore(backup, $("restore-passphrase").value);
       restarting(backup.settings);
     });
   };
