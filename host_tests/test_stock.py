@@ -2,6 +2,7 @@
 """The official MicroPython image, fetched from a server that stands here, as micropython.org is laid out."""
 
 import hashlib
+import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,14 +64,15 @@ def pin(tmp_path, monkeypatch, digest):
 
 
 def fetch(tell=lambda line: None):
-    return stock.fetch(BOARD, image.check_micropython, tell)
+    return stock.fetch(BOARD, image.check_official, tell)
 
 
 def test_the_image_of_the_board_is_fetched_by_its_official_name_checked_and_kept(server):
     told = []
     path = fetch(told.append)
     assert server.asked == ["/resources/firmware/ESP32_GENERIC-OTA-20260824-v1.29.0.bin"]
-    assert path.read_bytes() == GOOD and [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == GOOD
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, path.name + ".sha256"]
     assert any(hashlib.sha256(GOOD).hexdigest() in line for line in told)
     assert fetch() == path and len(server.asked) == 1
 
@@ -95,7 +97,50 @@ def test_the_pinned_digest_decides(server, tmp_path, monkeypatch):
         fetch()
 
 
+def test_without_a_known_digest_the_first_image_decides_what_the_next_ones_are(server):
+    other = official.image(BOARD.CHIP, official.OTA, size=6000)
+    assert image.check_official(other, BOARD) == "1.29.0"
+    path = fetch()
+    path.unlink()
+    server.answer = 200, other, len(other)
+    with pytest.raises(appimage.ImageError, match="not the image that was pinned.*sha256 has " +
+                       hashlib.sha256(GOOD).hexdigest()):
+        fetch()
+    assert not path.exists()
+
+
+def test_without_a_known_digest_plain_http_is_refused_before_anything_is_asked_for(server, monkeypatch, tmp_path):
+    monkeypatch.setenv(stock.VARIABLE, "http://mirror.invalid/firmware")
+    with pytest.raises(appimage.ImageError, match="plain http.*https address.*MICROPYTHON="):
+        fetch()
+    pin(tmp_path, monkeypatch, hashlib.sha256(GOOD).hexdigest())
+    with pytest.raises(appimage.ImageError, match="cannot be fetched"):  # there it may be asked for
+        fetch()
+
+
+def test_an_address_that_leads_to_plain_http_is_refused(server, monkeypatch):
+    class Answer(io.BytesIO):
+        headers = {}
+
+        def geturl(self):
+            return "http://mirror.invalid/firmware"
+
+    monkeypatch.setattr(stock.urllib.request, "urlopen", lambda *what, **how: Answer(GOOD))
+    monkeypatch.delenv(stock.VARIABLE)
+    with pytest.raises(appimage.ImageError, match="leads to plain http"):
+        fetch()
+
+
+def without_digest():
+    """An image whose header says that there is none."""
+    data = bytearray(GOOD)
+    data[0x10000 - appimage.BOOTLOADER[BOARD.CHIP] + appimage.HASH_AT] = 0
+    return bytes(data[:-32])
+
+
 WRONG = {
+    "another version": ((200, official.for_board(BOARD, "1.28.0"), None), "it is MicroPython 1.28.0, and not 1.29.0"),
+    "without a digest": ((200, without_digest(), None), "no SHA-256 of its own"),
     "not found": ((404, b"", 0), "the server says 404 Not Found.*MICROPYTHON="),
     "a broken server": ((500, b"", 0), "the server says 500"),
     "cut short": ((200, GOOD[:5000], len(GOOD)), "broke off after|IncompleteRead|cannot be fetched"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from littlefs import LittleFS, LittleFSError
 
 from tools import cpython, flashed, frozen, hashed, label, partitions, signing, stock
-from tools.appimage import ImageError, check_chip, check_version, check_whole
+from tools.appimage import HASH_AT, ImageError, check_chip, check_version, check_whole
 from tools.boards import board, check
 from tools.compile import CompileError
 from tools.paths import DIST, ROOT
@@ -48,6 +48,15 @@ def check_micropython(data, board):
     if check_whole(data, offset - board.IMAGE_OFFSET) > offset + size - board.IMAGE_OFFSET:
         raise ImageError("its application is larger than the partition of %d bytes" % size)
     return check_version(data)
+
+
+def check_official(data, board):
+    """The same of an image that was fetched, which has the SHA-256 of its application inside."""
+    version = check_micropython(data, board)
+    at = partitions.application(partitions.plan(data, board))[0] - board.IMAGE_OFFSET
+    if not data[at + HASH_AT]:
+        raise ImageError("it has no SHA-256 of its own, as the official ones have")
+    return version
 
 
 # ---- the file system
@@ -191,7 +200,7 @@ def build(options, tell=print):
         key = None if options.frozen else signing.public(key) if options.key or key.exists() else None
     except signing.KeyProblem as error:
         raise ImageError("--key: %s" % error)
-    micropython = options.micropython or stock.fetch(target, check_micropython, tell)
+    micropython = options.micropython or stock.fetch(target, check_official, tell)
     data = make(target, micropython, settings, tell, password, key, FROZEN if options.frozen else None)
     path = options.output or DIST / ("wattport-%s-%s.bin" % (target.NAME, VERSION))
     try:

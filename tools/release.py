@@ -95,7 +95,7 @@ def official(wanted, folder, skip, tell):
     have, missing = [], []
     for board in wanted:
         try:
-            path = found(board, folder) if folder else stock.fetch(board, image.check_micropython, tell)
+            path = found(board, folder) if folder else stock.fetch(board, image.check_official, tell)
             if not stock.is_pinned(path.read_bytes(), board) and path.name == stock.file_name(board):
                 raise ImageError("%s has another SHA-256 than boards/images.json" % path)
             have.append((board, path))

@@ -4,7 +4,8 @@
     python -m tools.stock esp32_generic        fetch it; its path, and its SHA-256 for boards/images.json
 
 boards/images.json says version, date and, where it is known, the SHA-256 of each image. One whose SHA-256 is not known
-comes over HTTPS from the project's own address, and is checked by the digests that are inside of it (tools.image).
+has to come over HTTPS, to be of that version and whole by the digests that are inside of it (tools.image); its SHA-256
+is kept beside it, and from then on it has to be that one.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from tools.appimage import ImageError
@@ -56,6 +58,25 @@ def is_pinned(data, board):
     return wanted is None or hashlib.sha256(data).hexdigest() == wanted
 
 
+def _first(board):
+    """The file with the SHA-256 of the first one that was fetched here."""
+    return CACHE / (file_name(board) + ".sha256")
+
+
+def _wanted(board):
+    """(the SHA-256 that it has to have or None, who says so)."""
+    known = pinned(board)["sha256"]
+    if known is None and _first(board).exists():
+        return _first(board).read_text().strip(), _first(board)
+    return known, "boards/images.json"
+
+
+def _is_safe(address):
+    """Whether what comes from there comes from whom it says, or from this very machine."""
+    place = urllib.parse.urlsplit(address)
+    return place.scheme == "https" or place.hostname in ("127.0.0.1", "localhost", "::1")
+
+
 def _why(error):
     reason = getattr(error, "reason", error)
     if isinstance(error, urllib.error.HTTPError):
@@ -64,8 +85,13 @@ def _why(error):
 
 
 def _download(address, board):
+    if _wanted(board)[0] is None and not _is_safe(address):
+        raise ImageError("%s: no SHA-256 of this image is known, and over plain http anybody on the way could change "
+                         "it. Give %s an https address, or %s" % (address, VARIABLE, _by_hand(board)))
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
+            if _is_safe(address) and not _is_safe(answer.geturl()):
+                raise ImageError("%s leads to plain http, %s, which is refused" % (address, answer.geturl()))
             length = answer.headers.get("Content-Length")
             data = answer.read(_MOST + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -80,18 +106,22 @@ def _download(address, board):
 
 
 def _check(data, board, check, where):
-    if not is_pinned(data, board):
-        raise ImageError("%s is not the image that was pinned: its SHA-256 is %s, and boards/images.json has %s" % (
-            where, hashlib.sha256(data).hexdigest(), pinned(board)["sha256"]))
+    found, (wanted, who) = hashlib.sha256(data).hexdigest(), _wanted(board)
+    if wanted not in (None, found):
+        raise ImageError("%s is not the image that was pinned: its SHA-256 is %s, and %s has %s" % (
+            where, found, who, wanted))
     try:
-        check(data, board)
+        version = check(data, board)
     except ImageError as error:
         raise ImageError("MicroPython image %s: %s" % (where, error))
+    if version != pinned(board)["version"]:
+        raise ImageError("MicroPython image %s: it is MicroPython %s, and not %s" % (
+            where, version, pinned(board)["version"]))
 
 
 def fetch(board, check, tell=lambda line: None):
-    """The path of the board's image, fetched unless it is here already. check(data, board) raises ImageError where it
-    is no image for the board."""
+    """The path of the board's image, fetched unless it is here already. check(data, board) gives its version, and
+    raises ImageError where it is no image for the board."""
     kept = CACHE / file_name(board)
     if kept.exists():
         try:
@@ -103,14 +133,20 @@ def fetch(board, check, tell=lambda line: None):
     tell("MicroPython   fetching %s" % address)
     data = _download(address, board)
     _check(data, board, check, address)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    new = kept.with_name("%s.%d.new" % (kept.name, os.getpid()))
-    new.write_bytes(data)
-    new.replace(kept)
-    if pinned(board)["sha256"] is None:
-        tell("MicroPython   SHA-256 %s (none is pinned; the digests inside are right)" %
-             hashlib.sha256(data).hexdigest())
+    _write(kept, data)
+    if pinned(board)["sha256"] is None and not _first(board).exists():
+        digest = hashlib.sha256(data).hexdigest()
+        _write(_first(board), digest.encode() + b"\n")
+        tell("MicroPython   SHA-256 %s: nobody has confirmed it, so its address and the digests inside are what speaks "
+             "for it; from now on it has to be this one" % digest)
     return kept
+
+
+def _write(path, data):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name("%s.%d.new" % (path.name, os.getpid()))
+    new.write_bytes(data)
+    new.replace(path)
 
 
 def main(argv=None):
@@ -120,7 +156,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     try:
         board = image.board(options.board)
-        path = fetch(board, image.check_micropython, print)
+        path = fetch(board, image.check_official, print)
     except ImageError as error:
         print("stock: %s" % error, file=sys.stderr)
         return 2
