@@ -320,7 +320,7 @@ def test_a_private_history_waits_for_the_password(quiet, tmp_path):
 
 def test_the_dashboard_leads_there_and_back(quiet, house, address):
     page = quiet.page(address.replace("/history", "/"), size="small", language="de-DE")
-    page.locator(".tools a", has_text="Verlauf").click()
+    page.locator(".top a", has_text="Verlauf").click()
     page.locator("#energy-chart svg").wait_for()
     page.locator(".tools a", has_text="Übersicht").click()
     page.locator("#now").wait_for()
