@@ -13,6 +13,7 @@ from wattport.modules import fetch, forget, load
 _WATCHDOG_MS = const(30000)
 _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
+_STARVED = const(2048)  # bytes of the system's heap with which no packet can be sent
 _RESTART_S = const(3)
 _TIME_S = const(60)  # in which a TLS connection waits for the time
 _UNCHECKED = ("dsmr2", "iec62056-21", "tic")  # no checksum protects them, or a weak one
@@ -203,6 +204,7 @@ class App:
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         looks = -1
         left_s = _FIRST_HEALTH_S
+        starved = 0
         while True:
             if self.line.looks != looks:
                 looks = self.line.looks
@@ -212,8 +214,14 @@ class App:
                 fetch("wattport.alert.watch", "look")(self.alerts, self.log.uptime_s())
             left_s -= 1
             if left_s <= 0:
+                report = self._report()
                 if self.publisher:
-                    self.publisher.health(self._report())
+                    self.publisher.health(report)
+                starved = starved + 1 if (report["system_free"] or _STARVED) < _STARVED else 0
+                report = None
+                if starved > 1:  # what Python once took, it hardly ever gives back
+                    self.log("error", "Python's heap has taken what Wi-Fi lives on: restart")
+                    self.restart()
                 left_s = _HEALTH_S
                 if self.window:
                     fetch("wattport.tariff.projection", "tell")(self)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The health of the dongle as one dict, for /health and the LED."""
 
-import gc
 import time
 
 from micropython import const
 
+from wattport.modules import fetch
 from wattport.version import VERSION
 
 _DAY_MS = const(86400000)
@@ -13,7 +13,7 @@ _SILENT_MS = const(30000)  # most meters send every 1 to 10 s, none that we know
 
 # one text: each name that stands alone would stay in the heap for ever
 _NAMES = ("version uptime_s reset_cause meter family telegram_age_s telegrams frames errors key key_unused stale line "
-          "line_found held dropped swaps garbage bytes stall_ms heap_free rssi wifi tasks mqtt "
+          "line_found held dropped swaps garbage bytes stall_ms heap_free system_free rssi wifi tasks mqtt "
           "utc time_source clock_offset_s clock_steps")
 
 
@@ -68,14 +68,15 @@ class Health:
 
     def report(self):
         """The dict; the longest stall of the meter task starts anew with each report."""
-        gc.collect()  # what is free, not what happens to be left
+        heap_free, self.system_free = fetch("wattport.spare", "left")()
         counters, odd = self.meter.counters, self.guard.counts if self.guard else {}
         stall_ms, self._line.stall_ms = self._line.stall_ms, 0
         values = (
             VERSION, self._log.uptime_s(), self._reset_cause, self.meter_state(), self.family,
             self.age_s(self.decoded), counters.telegrams, counters.frames, counters.errors, self.meter.key_verdict,
             counters.key_unused, counters.stale, self._line.text, self._line.found, odd.get("held", 0),
-            odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, gc.mem_free(),
+            odd.get("dropped", 0), odd.get("swap", 0), self.meter.garbage, self._line.bytes, stall_ms, heap_free,
+            self.system_free,
             self._wifi.rssi(), self._wifi.state, self._tasks, self._mqtt,
             self._wall.utc(), self._wall.state, self._wall.offset_s, self._wall.steps)
         return dict(zip(_NAMES.split(), values))

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """`esp32` as MicroPython's ESP32 port has it: `idf_heap_info` (modesp32.c) with the figures of a WROOM-32 that has
 Wi-Fi on, and `Partition`, see `partition`, which comes when it is asked for: what stands in for a chip takes the
-heap of the program."""
+heap of the program. No block is what Python could take besides: here gc.mem_free() does not count one.
+
+WATTPORT_SYSTEM_FREE is what is left of the system's heap, in bytes, where it is to be less."""
+
+import os
 
 HEAP_DATA = 4
-_REGIONS = [(7288, 0, 0, 0), (15072, 9040, 8704, 9040), (113840, 31744, 31744, 24576)]
+_FREE = int(os.getenv("WATTPORT_SYSTEM_FREE") or 12288)
+_REGIONS = [(7288, 0, 0, 0), (113840, _FREE, 0, min(_FREE, 6144))]
 
 
 def idf_heap_info(capabilities):

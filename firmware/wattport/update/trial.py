@@ -8,7 +8,6 @@ which counts; see `slots.choose` for what follows.
 """
 
 import asyncio
-import gc
 
 import board
 import machine
@@ -25,8 +24,7 @@ _FAILURES = const(3)  # of tasks; an access point or a broker that is away is no
 
 def _trouble(app, alive):
     """What is missing, a word, or "". Without heap all the rest goes wrong too."""
-    gc.collect()
-    if gc.mem_free() < _FLOOR:
+    if fetch("wattport.spare", "left")()[0] < _FLOOR:
         return "heap"
     if not (app.access if app.portal else app.connected()):
         return "wifi"

@@ -11,7 +11,6 @@ the name of what the settings make is null. Sent while it is calculated, a few c
 """
 
 import asyncio
-import gc
 import json
 import time
 
@@ -56,8 +55,7 @@ async def _accounts(web, names):
     peaks, excess = fetch("wattport.web.range", "peaks")(web.app)
     found = []
     while names and len(found) < _AT_ONCE:
-        gc.collect()
-        if found and gc.mem_free() < _SPARE:
+        if found and fetch("wattport.spare", "left")()[0] < _SPARE:
             break
         name = names.pop(0)
         try:
@@ -130,8 +128,7 @@ async def get(web, request):
     while half.busy:  # never both in the heap
         await asyncio.sleep_ms(_LOOK_MS)
     names, start, end, by_day = fetch("wattport.web.range", "wanted")(web, request)
-    gc.collect()
-    if gc.mem_free() < _NEEDS:  # the history is at work, say
+    if fetch("wattport.spare", "left")()[0] < _NEEDS:  # the history is at work, say
         raise Refused(503, "busy", "The dongle's memory is full at the moment.")
     if _busy:
         raise Refused(503, "busy", "Somebody else calculates at the moment.")

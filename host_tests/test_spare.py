@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""What is left of the heaps, and what happens when Python has taken what Wi-Fi lives on."""
+
+import json
+import subprocess
+
+from host_tests.brokers import Listener, Mosquitto, eventually
+from host_tests.firmware import Firmware, Wire
+from tools.compile import micropython
+
+CHIP = """
+import gc, json, sys
+
+class Esp32:
+    HEAP_DATA = 4
+
+    def idf_heap_info(capabilities):
+        return [(7288, 4, 0, 4), (113840, 22484, 21504, 16980)]
+
+sys.modules["esp32"] = Esp32
+from wattport import spare
+free, system = spare.left()
+print(json.dumps([gc.mem_free() - free, system]))
+"""
+
+
+def test_what_python_could_take_from_the_system_is_not_counted_as_free():
+    words, environment = micropython("micropython32")
+    done = subprocess.run([*words, "-c", CHIP], env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    difference, system = json.loads(done.stdout)
+    assert abs(difference - 21504) < 1000 and system == 22488
+
+
+def test_a_dongle_whose_python_has_taken_what_wifi_lives_on_restarts(tmp_path):
+    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["wattport/#"]) as listener, Wire() as wire:
+        settings = {"web": {"port": 0}, "time": {"server": ""},
+                    "mqtt": {"host": "127.0.0.1", "port": broker.port, "discovery": False}}
+        with Firmware(tmp_path, wire.uart, settings, environment={"WATTPORT_SYSTEM_FREE": "980"}) as dongle:
+            health = json.loads(listener.wait(dongle.topic("health"), patience=60))
+            assert health["system_free"] == 980
+            eventually(lambda: dongle.starts > 1, "a restart", 120)
+            assert dongle.logged("taken what Wi-Fi lives on")
+
+
+def test_a_dongle_whose_system_has_its_heap_does_not(tmp_path):
+    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["wattport/#"]) as listener, Wire() as wire:
+        settings = {"web": {"port": 0}, "time": {"server": ""},
+                    "mqtt": {"host": "127.0.0.1", "port": broker.port, "discovery": False}}
+        with Firmware(tmp_path, wire.uart, settings) as dongle:
+            eventually(lambda: len(listener.payloads(dongle.topic("health"))) > 2, "three healths", 200)
+            assert dongle.starts == 1
