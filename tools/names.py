@@ -119,3 +119,16 @@ PinBase SO_ERROR SO_KEEPALIVE SO_LINGER TCSANOW VfsLfs1 VfsPosix VfsRom as_bytea
 executable ffi fficallback ffifunc ffimod ffivar getenv inet_ntop inet_pton jclass jmethod jni jobject mem_current
 mem_peak mem_total putenv setraw sockaddr system tcgetattr tcsetattr termios unsetenv
 """.split())
+
+# those among them that a compiled module has as a number of one or two bytes, where it spells out any other
+IN_MPY = frozenset("""
+ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception GeneratorExit ImportError
+IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError NoneType NotImplementedError
+OSError OverflowError RuntimeError StopIteration SyntaxError SystemExit TypeError ValueError ZeroDivisionError abs all
+any append args bool builtins bytearray bytecode bytes callable chr classmethod clear close const copy count dict dir
+divmod end endswith eval exec extend find format from_bytes get getattr globals hasattr hash id index insert int
+isalpha isdigit isinstance islower isspace issubclass isupper items iter join key keys len list little locals lower
+lstrip main map micropython next object open ord pop popitem pow print range read readinto readline remove replace
+repr reverse rfind rindex round rsplit rstrip self send sep set setattr setdefault sort sorted split start startswith
+staticmethod step stop str strip sum super throw to_bytes tuple type update upper value values write zip
+""".split())

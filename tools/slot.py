@@ -4,7 +4,8 @@ names that MicroPython has in its ROM anyway.
 
 Each module costs its dict, its name, its path and a copy of every name that it imports; each distinct name some eight
 bytes and its letters, for ever. The sources keep their modules and names; what comes out of here is compiled, and
-nobody reads it but for the names in a traceback: `python -m tools.trace`.
+nobody reads it but for the names in a traceback: `python -m tools.trace`. What most modules need gets the names that
+take the least of a module's file.
 
 What is renamed: globals (for each module that comes out), attributes that the program stores or defines somewhere (the
 same everywhere), parameters. What is not: names that ROM has already, as they may be someone else's; names that are
@@ -17,8 +18,10 @@ import io
 import keyword
 import re
 import tokenize
+from collections import Counter
+from itertools import count
 
-from tools.names import EVERYWHERE, ON_THE_CHIP, ON_UNIX
+from tools.names import EVERYWHERE, IN_MPY, ON_THE_CHIP, ON_UNIX
 from tools.scopes import FUNCTIONS, Source
 
 # module → others that are always there together with it, and come out as one
@@ -29,6 +32,8 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
     "wattport.web.api": "web.server web.client web.refused microdot",
     "wattport.decode.p1": "decode.p1line decode.p1lists",
     "wattport.frame.decrypt": "crypto.gcm crypto.ghash",
+    "wattport.link.pulse": "link.count",
+    "wattport.tariff.cost": "tariff.price",
 }.items()}
 
 _HEAD = "wattport.app"  # what main.py imports
@@ -46,6 +51,7 @@ _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 _SPECIAL = frozenset("""const micropython native viper bytecode ptr ptr8 ptr16 ptr32 uint int bool object super self
     args value errno send throw close pend_throw read readinto readline write ioctl seek tell flush fileno keys pop
     append index count data state done""".split())
+_PARAMETER, _KEYWORD, _GLOBAL = range(3)
 _PARAMETERS = 24  # names set aside for them: a parameter must never hide a global
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 _OURS = re.compile(r"wattport(?:\.\w+)+")
@@ -227,7 +233,7 @@ class Program:
             used.update(module.scope.bound)
         return sorted((name for name in EVERYWHERE - _SPECIAL - used if not _is_private(name)
                        and not keyword.iskeyword(name) and not keyword.issoftkeyword(name)),
-                      key=lambda name: (len(name), name))
+                      key=lambda name: (0 if name in IN_MPY else len(name), name))
 
     def _keywords(self):
         """Parameters that are passed by name, and their new names."""
@@ -256,7 +262,7 @@ class Program:
         return sorted(self.passed - fixed)
 
     def _attributes(self, free):
-        """{public attribute: new name}; those of `private` are made for each module."""
+        """{public attribute: new name}; each module's `private_attributes` get `private_targets`."""
         defined, kept = set(), set()
         for module in self.modules.values():
             for node in ast.walk(module.tree):
@@ -279,20 +285,35 @@ class Program:
                  if isinstance(node, ast.Attribute)} | defined
         targets = [name for name in free if name not in every - set(public)]
         self.private_attributes = {name for name in defined - self.reached if _is_private(name)}
-        self.private_targets = targets[len(public):]
-        return self.given(public, targets)
+        wanted = Counter()
+        for modules in self.groups.values():
+            names = {name for module in modules for name in self.own_attributes(module)}
+            wanted.update(names & set(public))
+            wanted.update(range(max(len(self.own_attributes(module) & self.private_attributes) for module in modules)))
+        given = self._shared_out(wanted, targets)
+        self.private_targets = [given[number] for number in range(len(given)) if number in given]
+        return {name: given[name] for name in public}
 
-    def given(self, names, targets):
-        """{name: target}; where there are more names than targets, short ones that no one else has."""
+    @staticmethod
+    def own_attributes(module):
+        """Attributes that stand in a module, also those that its classes define."""
+        return {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)} | {
+            name for _, _, _, name, scope in module.places if scope.kind == "class" and name in scope.bound}
+
+    @staticmethod
+    def _shared_out(wanted, targets):
+        """{what: target} for a Counter of these: what the most modules want gets the first. Where there are more of
+        them than targets, short names that no one else has."""
+        order = sorted(wanted, key=lambda name: (-wanted[name], isinstance(name, str), name))
+        more = ("z%d" % number for number in count())
         targets = iter(targets)
-        given = {}
-        for name in names:
-            given[name] = next(targets, None) or "z%d" % len(given)
-        return given
+        return {name: next(targets, None) or next(more) for name in order}
 
-    def _name_globals(self, free):
+    def _own_globals(self):
+        """{module that comes out: its globals that get a new name, [(module, name), ...]}; the others keep theirs."""
+        found = {}
         for out, modules in self.groups.items():
-            taken, wanted = {}, []
+            taken, wanted = {}, found.setdefault(out, [])
             for module in modules:
                 for name, nodes in module.scope.bound.items():
                     meaning = self.meaning(module, module.scope, name)
@@ -308,8 +329,26 @@ class Program:
                         module.globals[name] = name
                     else:
                         wanted.append((module, name))
-            for number, (module, name) in enumerate(wanted):
-                module.globals[name] = free[number] if number < len(free) else "z%d" % number
+        return found
+
+    def _name_the_rest(self, passed, free):
+        """Parameters, those that are passed by their names, and globals: none of them may hide another."""
+        wanted = self._own_globals()
+        counts = Counter({(_PARAMETER, number): 0 for number in range(_PARAMETERS)})
+        for out, modules in self.groups.items():
+            most = max([len(scope.params) for module in modules for _, scope in module.functions], default=0)
+            counts.update((_PARAMETER, number) for number in range(min(most, _PARAMETERS)))
+            counts.update((_GLOBAL, number) for number in range(len(wanted[out])))
+            text = {name for module in modules for _, _, _, name, _ in module.places} | {
+                part.arg for module in modules for part in ast.walk(module.tree) if isinstance(part, ast.keyword)}
+            counts.update((_KEYWORD, passed.index(name)) for name in passed if name in text)
+        counts.update({(_KEYWORD, number): 0 for number in range(len(passed))})
+        given = self._shared_out(counts, free)
+        self.parameters = [given[_PARAMETER, number] for number in range(_PARAMETERS)]
+        self.keywords = {name: given[_KEYWORD, number] for number, name in enumerate(passed)}
+        for pairs in wanted.values():
+            for number, (module, name) in enumerate(pairs):
+                module.globals[name] = given[_GLOBAL, number]
 
     # ---- the new text
 
@@ -319,12 +358,8 @@ class Program:
         self._constants()
         free = self._targets()
         passed = self._keywords()
-        self.parameters, free = free[:_PARAMETERS], free[_PARAMETERS:]
-        self.keywords = self.given(passed, free)
-        fixed = self.passed | set(self.keywords.values()) | self.foreign
-        free = free[len(self.keywords):]
-        self.attributes = self._attributes(self.parameters + free)
-        self._name_globals([name for name in free if name not in fixed])
+        self._name_the_rest(passed, [name for name in free if name not in self.passed | self.foreign])
+        self.attributes = self._attributes([name for name in free if name not in self.keywords.values()])
         return {out: self._text(out) for out in self.groups}
 
     def paths(self):
@@ -378,7 +413,7 @@ class _Writer(ast.NodeTransformer):
         places = [(name, scope) for _, _, _, name, scope in module.places]
         private = {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)} | {
             name for name, scope in places if scope.kind == "class" and name in scope.bound}
-        self._private = program.given(sorted(private & program.private_attributes), program.private_targets)
+        self._private = dict(zip(sorted(private & program.private_attributes), program.private_targets))
         self._locals = {}  # id of a scope → {name: new name}
         self._count = 0
         for _, scope in module.functions:
