@@ -5,10 +5,12 @@ A look into a folder of LittleFS reads all of it, some hundred small reads for e
 an import costs a search in some bytes of memory and the reading of the module itself; and neither module nor page is
 rounded up to a block of the flash. `tools/container.py` makes the file:
 
-    2 bytes     number of modules, pages, tables and folders
+    2 bytes     number of modules, pages, tables and folders, n
     10 bytes    for each: CRC-32 of its path ("/wgate.mpy"), 4 bytes; where it begins, 3 bytes; 3 more bytes: the lower
                 20 bits are how many bytes of the file it takes, the upper 4 how they are read: 0 as they are, 8 to 15
                 as raw deflate (RFC 1951) with a window of 256 to 32768 bytes. A folder begins at 0 and takes none
+    …           the primer, at 2 + 10 n: the start of a raw deflate block, which gives 1000 bytes; a deflated module
+                goes on behind it, with its code and what it gave to refer to
     …           the modules, pages and tables
 
 All numbers are little-endian. What is not in there is a file beside it. The window is borrowed from the heap while a
@@ -93,4 +95,9 @@ class Slot:
         file.seek(found[0])
         if found[1] >> 20:
             file = DeflateIO(file, RAW, found[1] >> 20, not is_module)
+            if is_module:
+                self.file.seek(2 + len(self.index) * 5)  # half of RECORD
+                for _ in range(10):
+                    file.read(100)
+                self.file.seek(found[0])
         return Module(file) if is_module else file

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from tools import container, flashed
+from tools import container, deflate, flashed, primer
 from tools.compile import RUNTIMES, SIM, compile_text
 from tools.paths import FIRMWARE
 
@@ -89,6 +89,8 @@ for path, size in (("%s", 3), ("%s", 5), ("more.gz", 4)):
 """ % (twin, path)) == "one\nother\nmore\n"
 
 
+# not as alike as our own modules are, but code
+CODE = "\n".join("def f%d(a, b):\n    return a.get(b)[%d].append(a)" % (number, number) for number in range(60)) + "\n"
 TABLE = b"".join(b'{"line": %d, "of": "a table"}\n' % number for number in range(300))
 PAGE = os.urandom(5000)
 
@@ -112,7 +114,7 @@ def place(data, path):
 
 def test_what_gets_smaller_is_packed_and_read_as_it_was_also_while_a_module_is_imported(tmp_path):
     modules = {"first.mpy": compiled(tmp_path, "first", "import second\nvalue = second.value + %d" % 10 ** 70),
-               "second.mpy": compiled(tmp_path, "second", "value = sum(%r)" % (list(range(400)),)),
+               "second.mpy": compiled(tmp_path, "second", CODE + "value = 7"),
                "room/table.jsonl": TABLE, "page.gz": PAGE, "plain.py": b"value = 1\n" * 99 + b"value = 5\n"}
     data = container.pack(modules)
     (tmp_path / "program").write_bytes(data)
@@ -133,11 +135,11 @@ for data in whole:
     print(sha256(data).digest().hex())
 print(again.hex(), first.__file__)
 """) == "%d 5 b'' b''\n%s\n%s\n%s /a/first.mpy\n" % (
-        10 ** 70 + sum(range(400)), *(hashlib.sha256(data).hexdigest() for data in (TABLE, PAGE, TABLE)))
+        10 ** 70 + 7, *(hashlib.sha256(data).hexdigest() for data in (TABLE, PAGE, TABLE)))
 
 
 def test_the_window_of_an_import_is_free_again_behind_it(tmp_path, monkeypatch):
-    module = compiled(tmp_path, "one", "value = sum(%r)" % (tuple(range(400)),))
+    module = compiled(tmp_path, "one", CODE)
     script = "import gc, one\ngc.collect()\nprint(gc.mem_free())"
     free = []
     for saved in (container._SAVED, 1):  # with 1 all is stored
@@ -157,11 +159,10 @@ def damaged(data, kind):
     packed = bytearray(data[begin:])
     if kind == "cut short":
         return data[:begin + size // 2]
-    if kind == "no deflate":  # there is no fourth kind of block
-        packed[0] |= 6
+    if kind == "no deflate":  # there is no fourth kind of block: the primer begins with one
+        return data[:12] + bytes([data[12] | 6]) + data[13:]
     elif kind == "ends too early":
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -10)
-        packed = deflate.compress(zlib.decompress(packed, -10)[:445]) + deflate.flush()
+        packed = deflate.behind(primer.HISTORY, primer.CODE, zlib.decompress(primer.BLOCK + packed, -10)[1000:1445])
     elif kind == "nothing":
         packed = b""
     return data[:begin] + packed
@@ -169,7 +170,7 @@ def damaged(data, kind):
 
 @pytest.mark.parametrize("kind", ["cut short", "no deflate", "ends too early", "nothing"])
 def test_a_damaged_module_is_an_error_and_no_endless_import(tmp_path, kind):
-    data = container.pack({"one.mpy": compiled(tmp_path, "one", "value = sum(%r)" % (tuple(range(400)),))})
+    data = container.pack({"one.mpy": compiled(tmp_path, "one", CODE)})
     (tmp_path / "program").write_bytes(damaged(data, kind))
     assert mounted(tmp_path, RUNTIMES["micropython32"][0], """
 try:
