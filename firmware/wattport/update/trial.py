@@ -8,6 +8,7 @@ which counts; see `slots.choose` for what follows.
 """
 
 import asyncio
+import gc
 
 import board
 import machine
@@ -19,12 +20,16 @@ from wattport.update import slots
 _SETTLE_S = const(30)
 _LIMIT_S = const(600)
 _FLOOR = const(10240)  # bytes of heap
+_SYSTEM_FLOOR = const(2048)  # bytes of the system's: with less no packet can be sent
 _FAILURES = const(3)  # of tasks; an access point or a broker that is away is none
 
 
 def _trouble(app, alive):
     """What is missing, a word, or "". Without heap all the rest goes wrong too."""
-    if fetch("wattport.spare", "left")()[0] < _FLOOR:
+    system = fetch("wattport.spare", "left")()[1]
+    # of a chip it counts what is the system's, too: who waits for the outcome asks again and again, and so the web
+    # server is in the heap. What Wi-Fi needs has to be there
+    if gc.mem_free() < _FLOOR or system is not None and system < _SYSTEM_FLOOR:
         return "heap"
     if not (app.access if app.portal else app.connected()):
         return "wifi"
