@@ -23,10 +23,12 @@ from tools import container, flashed, image, label, pages, signing, slot
 from tools.machine_code import mpy
 from tools.names import EVERYWHERE, ON_THE_CHIP
 from tools.paths import FIRMWARE, ROOT
+from wattport.history import store
 
 BOARD = image.board("esp32_generic")
 SIM = ROOT / "tools" / "sim"
 BANNER = b"MicroPython v1.29.0 on 2026-08-26; Generic ESP32 module with OTA with ESP32"
+SPARE = 8  # blocks that the history leaves to others, `history/store.py`
 MOST = 258 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
 OTA = [
     ("nvs", 1, 0x02, 0x9000, 0x4000), ("otadata", 1, 0x00, 0xD000, 0x2000), ("phy_init", 1, 0x01, 0xF000, 0x1000),
@@ -196,6 +198,17 @@ def test_every_module_that_ships_is_of_the_chips_machine_code_and_well_formed():
 
 def test_the_application_grows_no_larger_than_this():
     assert len(flashed.program(BOARD.ARCHITECTURE)[container.NAME]) <= MOST
+
+
+def test_a_second_slot_has_room_beside_a_full_history(official):
+    files = files_of(image.make(BOARD, official))
+    files.update({name.replace("slot_a", "slot_b"): data for name, data in files.items() if name.startswith("slot_a")})
+    for kind, blocks in store.ROOM.items():
+        files.update({"history/%s%07d.%d" % (kind, number, number): bytes(store.FULL) for number in range(blocks // 2)})
+    # what else a dongle keeps: settings twice while they are written, certificates, contracts and their like
+    files.update({"kept%d" % number: bytes(image.BLOCK - 100) for number in range(6)})
+    _, free = image.file_system(files, BOARD.FILES_SIZE)
+    assert free >= SPARE * image.BLOCK
 
 
 def test_the_folders_of_the_file_system_are_in_their_shortest_form():
