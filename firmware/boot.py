@@ -4,12 +4,15 @@
 This file and those that it uses are written when the dongle is flashed, and never updated over the air.
 """
 
+import gc
 import sys
 
-import machine
-import slot
-import slots
-import vfs
+gc.threshold(4096)  # as main.py has it, which asks for a large piece: what stays from here must not lie across that
+
+import machine  # noqa: E402
+import slot  # noqa: E402
+import slots  # noqa: E402
+import vfs  # noqa: E402
 
 # An import of a built-in module that could be extended looks through every folder first, each time; once known here,
 # it does not. A start has hundreds of such looks, and each reads the flash a dozen times.

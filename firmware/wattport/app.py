@@ -188,7 +188,7 @@ class App:
         """The broker, how it stands with updates."""
         if self.publisher and self.slot:
             self.publisher.update(fetch("wattport.update.state", "entity")(self))
-        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+        fetch("wattport.update.state", "let_go")()
 
     async def poll(self):
         await load("wattport.update.polled", "run")(self)

@@ -12,7 +12,7 @@ from micropython import const
 
 from wattport.health import Health
 from wattport.led import Led
-from wattport.modules import fetch, forget, load
+from wattport.modules import fetch, load
 from wattport.net.wifi import Wifi
 from wattport.supervisor import Supervisor
 from wattport.version import VERSION
@@ -30,7 +30,7 @@ def parts(app, document, log, asked):
     app.update.update({"latest": None, "error": "", "detail": ""})
     if app.slot:
         fetch("wattport.update.state", "begin")(app)
-        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+        fetch("wattport.update.state", "let_go")()
     app.zone = document["time"]["zone"]
     app.supervisor = Supervisor(log)
     app.wifi = Wifi(document["wifi"], log)

@@ -27,7 +27,7 @@ def begin(make):
     try:
         os.stat("update.json")
         job = fetch("wattport.update.job", "take")()
-        forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+        fetch("wattport.update.state", "let_go")()
     except OSError:
         pass
     if job:

@@ -2,17 +2,13 @@
 """An Install for what runs here: its slot, its version, its key."""
 
 from wattport.modules import fetch, forget, load
-from wattport.update.refusal import BundleError
 from wattport.version import VERSION
 
 
 def install(runs, alive, downgrade=False, goes_on=False):
     """runs: the slot that does; alive: what worked before, see `job`; goes_on: where a power cut has ended the same
     before. BundleError when no update can be taken."""
-    from wattport.update import slots
-    key = slots.trusted(slots.read())
-    if not key:
-        raise BundleError("no_key", "This dongle has no key to check an update with: it was flashed without one.")
+    key = fetch("wattport.update.trust", "key")()
     about = fetch("wattport.update.running", "running")(VERSION)
 
     def folder(manifest, written):

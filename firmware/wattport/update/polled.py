@@ -7,7 +7,7 @@ import random
 
 from micropython import const
 
-from wattport.modules import fetch, forget
+from wattport.modules import fetch
 from wattport.update.refusal import BundleError
 
 _FIRST_S = const(120)  # the meter, the time and the broker come first
@@ -31,7 +31,7 @@ async def run(app):
         await fetch("wattport.update.check", "look")(app)
         if state["auto"] and state["latest"]:
             _install(app, state["latest"])
-        forget("wattport.update.bundle", "wattport.update.refusal")
+        fetch("wattport.update.state", "let_go")()
         await _pause(3600 * state["interval_h"])
 
 

@@ -21,7 +21,7 @@ from micropython import const
 
 RECORD = "slots.json"
 STARTS = const(3)
-_PIECE = const(1024)
+_PIECE = const(256)  # what is left on the stack may stay in the heap for good
 
 
 def read():

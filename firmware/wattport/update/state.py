@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """How it stands with updates, for the dashboard and for Home Assistant. Loaded to be told, then forgotten."""
 
-from wattport.modules import fetch
+from wattport.modules import fetch, forget
 from wattport.version import VERSION
+
+
+def let_go():
+    """What each of these works with goes, when it is done."""
+    forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
 
 
 def begin(app):

@@ -2,13 +2,13 @@
 """GET /api/update, how it stands with updates; POST /api/update/receive, a ticket for an upload behind the restart;
 /check, look at the address of the settings; /install, restart and fetch what is there, or at another address."""
 
-from wattport.modules import fetch, forget
+from wattport.modules import fetch
 from wattport.update.refusal import BundleError
 from wattport.web.refused import Refused
 
 
 def _done(answer):
-    forget("wattport.update.slots", "wattport.update.bundle", "wattport.update.refusal")
+    fetch("wattport.update.state", "let_go")()
     return answer
 
 
