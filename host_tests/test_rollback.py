@@ -19,19 +19,20 @@ cpython.install()
 
 from wattport.update import slots  # noqa: E402
 
-APP = (FIRMWARE / "wattport" / "app.py").read_text()
+PROGRAM = {name: (FIRMWARE / "wattport" / (name + ".py")).read_text() for name in ("app", "build")}
 QUICK = {"WATTPORT_SETTLE_S": "2", "WATTPORT_TRIAL_S": "5"}
 HERE = {"version": "0.1.0", "chip": "x86", "cpu": "", "micropython": "1.25.0"}
-WATCH = "    async def _watch(self):\n"
+WATCH = "    async def watch(self):\n"
 
 
 def changed(*pairs):
-    """A bundle of a program whose app differs."""
-    text = APP
+    """A bundle of a program whose app and what builds it differ."""
+    texts = dict(PROGRAM)
     for old, new in pairs:
-        assert old in text
-        text = text.replace(old, new)
-    return whole(("wattport.app", text))
+        where = [name for name, text in texts.items() if old in text]
+        assert len(where) == 1, old
+        texts[where[0]] = texts[where[0]].replace(old, new)
+    return whole(*[("wattport." + name, text) for name, text in texts.items() if text != PROGRAM[name]])
 
 
 def staged(folder, monkeypatch, data, alive="meter"):
@@ -75,10 +76,10 @@ BROKEN = {
     "hangs when it runs": (lambda: changed((WATCH, WATCH + "        time.sleep(900)\n")), "hang"),
     "eats the heap": (lambda: changed((WATCH, WATCH + EATS % ("        await asyncio.sleep(2)\n", 9000))), "heap"),
     "leaves no heap to see that": (lambda: changed((WATCH, WATCH + EATS % ("", 8600))), "start"),
-    "never sees the meter": (lambda: changed(('        add("meter", self.line.run)\n', '')), "meter"),
+    "never sees the meter": (lambda: changed(('    add("meter", app.line.run)\n', '')), "meter"),
     "has a part that fails again and again": (lambda: changed(
-        ('        add("led", self.led.run)\n', '        add("led", self._broken)\n'),
-        (WATCH, "    async def _broken(self):\n        raise ValueError\n\n" + WATCH)), "task"),
+        ('    add("led", app.led.run)\n', '    add("led", app.broken)\n'),
+        (WATCH, "    async def broken(self):\n        raise ValueError\n\n" + WATCH)), "task"),
 }
 
 
