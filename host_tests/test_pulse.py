@@ -326,7 +326,7 @@ def test_without_the_port_nothing_of_it_is_imported(tmp_path, source):
     program = ("import sys; from wattport import settings, log, app; "
                "app.App(settings.check({'meter': {'source': '%s'}}), log.Log()); print(list(sys.modules))" % source)
     done = subprocess.run([*words[:-1], "-c", program], env=environment, cwd=state, capture_output=True, text=True)
-    imported = ast.literal_eval(done.stdout)
+    imported = ast.literal_eval(done.stdout.splitlines()[-1])
     assert "wattport.link." + source in imported
     of_the_port = [name for name in imported if name.startswith(("wattport.frame", "wattport.crypto", "wattport.meter"))
                    or name == "wattport.link.uart"]

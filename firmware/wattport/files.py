@@ -8,7 +8,7 @@ import os
 def replace(path, data, sync=True):
     """Write `data`, a text, bytes, or a dict as JSON, new and then rename: a power cut leaves the old file or the new
     one. OSError when the flash is full. `sync`: the whole system's buffers too, where there are some."""
-    with open(path + ".new", "wb" if isinstance(data, bytes) else "w") as file:
+    with open(path + ".new", "w" if isinstance(data, (str, dict)) else "wb") as file:
         if isinstance(data, dict):
             json.dump(data, file)  # never the whole text in one piece
         else:
