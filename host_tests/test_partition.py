@@ -18,7 +18,7 @@ from tools.sim import bootloader
 esp32 = partitions.module()
 
 from wattport.update import bundle as device  # noqa: E402
-from wattport.update import install, micropython, partition, rsa, slots  # noqa: E402
+from wattport.update import install, micropython, partition, progress, rsa, slots  # noqa: E402
 
 RUNNING = {"version": "0.1.0", "chip": "x86", "cpu": "esp32", "micropython": "1.25.0"}
 OLD, NEW = image("1.25.0", 28000), image("1.29.0")
@@ -241,6 +241,30 @@ def test_a_power_cut_at_any_write_to_the_flash_ends_in_a_micropython_that_runs(f
     # erased, then written: for the switch; for the first start; for the confirmation
     assert left == 2 * blocks + 6 and ends[("ota_1", "new")] == 1, (left, ends)
     assert ends[("ota_0", "undone")] >= 4, ends
+
+
+def test_a_download_goes_on_where_the_power_was_cut(flash):
+    """As wattport/update/pull.py does it."""
+    number, data = slots.trusted(slots.read()), made()
+
+    def begun():
+        return install.Install(number, rsa.verify, RUNNING, {
+            "micropython": lambda manifest, written: partition.Partition(
+                manifest, "a", "1.25.0", "meter", number, written)}, False, progress.Progress("a"))
+
+    one = begun()
+    while not progress.Progress("a").there():
+        one.feed(data[one.offset:one.offset + 512])
+    kept = progress.read()
+    one, fetched = begun(), []
+    while one.offset < len(data):
+        fetched.append(one.offset)
+        one.feed(data[one.offset:one.offset + 512])
+    for _ in one.finish():
+        pass
+    jump = max(second - first for first, second in zip(fetched, fetched[1:], strict=False))
+    assert kept[2] == 16384 and jump > kept[1] - 512 and not progress.Progress("a").there()
+    assert bootloader.start() == "ota_1"
 
 
 def test_a_flash_that_does_not_keep_what_is_written_is_noticed(flash, monkeypatch):

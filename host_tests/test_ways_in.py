@@ -5,11 +5,12 @@ import contextlib
 import http.client
 import http.server
 import json
+import ssl
 import threading
 
 import pytest
 
-from host_tests.brokers import Listener, Mosquitto, eventually
+from host_tests.brokers import Authority, Listener, Mosquitto, eventually
 from host_tests.keys import small, whole
 from host_tests.slots import Slots
 
@@ -152,8 +153,14 @@ class Desk(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def shelf(*what, **how):
+def shelf(*what, certificate=None, **how):
+    """certificate: as Authority.server gives it, for https."""
     server = Shelf(*what, **how)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.url = "https://localhost:%d/wattport-{chip}.wpb" % server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server
@@ -176,6 +183,22 @@ def test_a_download_goes_on_where_the_connection_broke_off(tmp_path, meter, rang
         starts = [asked for path, asked in server.asked if path.startswith("/there") and asked != "bytes=0-8191"]
         # without ranges the look at the head gets all of it, which counts as the first break
         assert starts == ([None, "bytes=50000-", "bytes=120000-"] if ranges else [None, "bytes=70000-"])
+
+
+def test_https_takes_the_server_that_the_ca_has_signed_for_and_no_other(tmp_path, meter):
+    authority = Authority()
+    with shelf(whole(), [90000], certificate=authority.server(tmp_path, "localhost")) as server, Owner(
+            tmp_path, meter, update={"url": server.url, "ca": Authority("another").pem}) as owner:
+        status, told = owner.post("/api/update/check")
+        assert (status, told["error"]) == (502, "network") and server.asked == []
+        assert owner.post("/api/settings", {"update": {"ca": authority.pem}})[0] == 200
+        eventually(lambda: len(owner.firmware.logged("dashboard on port")) == 2, "the start with the right one", 60)
+        status, told = owner.post("/api/update/check")
+        assert (status, told["latest"]) == (200, "9.9.9"), told
+        assert owner.post("/api/update/install")[0] == 200
+        owner.firmware.wait_for_log("this version is well")
+        owner.until(slot="b", trial=False, error="")
+        assert [asked for _, asked in server.asked] == ["bytes=0-8191", None, "bytes=90000-"]
 
 
 def test_a_download_goes_on_where_the_power_went_as_often_as_it_goes(tmp_path, meter):
