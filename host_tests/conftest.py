@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from host_tests.browser import Browser
 from tools import cpython, flashed
 from tools.compile import RUNTIMES, micropython
 from tools.paths import ROOT, TELEGRAMS
@@ -126,3 +127,20 @@ def meter():
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
+    with sync_api.sync_playwright() as engine:
+        browser = Browser(engine)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def quiet(browser):
+    """No page may have had an error in its script."""
+    browser.errors.clear()
+    yield browser
+    assert browser.errors == []

@@ -13,7 +13,7 @@ import pytest
 
 from host_tests import pictures
 from host_tests.brokers import eventually
-from host_tests.browser import SIZES, Browser, complaints, needs_browser
+from host_tests.browser import SIZES, complaints, needs_browser
 from host_tests.firmware import Wire
 from host_tests.history_page import (
     END,
@@ -33,26 +33,10 @@ from host_tests.history_page import (
 from host_tests.house import START, House
 from tools import tariff
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
+pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
 pytestmark = [needs_browser, pytest.mark.timeout(300)]
 SHOTS = os.environ.get("WATTPORT_SHOTS")
 EXAMPLES = {path.stem: json.loads(path.read_text()) for path in tariff.EXAMPLES}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as engine:
-        browser = Browser(engine)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def quiet(browser):
-    """No page may have had an error in its script."""
-    browser.errors.clear()
-    yield browser
-    assert browser.errors == []
 
 
 @pytest.fixture(scope="module")

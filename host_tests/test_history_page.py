@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from host_tests.browser import SIZES, Browser, complaints, needs_browser
+from host_tests.browser import SIZES, complaints, needs_browser
 from host_tests.firmware import Wire
 from host_tests.history_page import (
     FIRST,
@@ -27,26 +27,10 @@ from host_tests.history_page import (
 )
 from host_tests.house import House
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
+pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not there")
 pytestmark = [needs_browser, pytest.mark.timeout(300)]
 PASSWORD = "correct horse"
 MENDED = date(2025, 5, 5)  # a day of which tests change half-hours
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as engine:
-        browser = Browser(engine)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def quiet(browser):
-    """No page may have had an error in its script."""
-    browser.errors.clear()
-    yield browser
-    assert browser.errors == []
 
 
 @pytest.fixture(scope="module")
