@@ -217,7 +217,8 @@ class App:
                 report = self._report()
                 if self.publisher:
                     self.publisher.health(report)
-                starved = starved + 1 if (report["system_free"] or _STARVED) < _STARVED else 0
+                free = report["system_free"]
+                starved = starved + 1 if free is not None and free < _STARVED else 0
                 report = None
                 if starved > 1:  # what Python once took, it hardly ever gives back
                     self.log("error", "Python's heap has taken what Wi-Fi lives on: restart")
