@@ -26,6 +26,7 @@ from deflate import RAW, DeflateIO
 
 RECORD = 10
 runs = None  # "a" or "b": the slot that boot.py has mounted
+module = ""  # the path of what an import of e gives: a name or a path of its own would stay in the heap for ever
 
 
 class Module(IOBase):
@@ -64,7 +65,7 @@ class Slot:
 
     def find(self, path):
         """(where it begins, how it is read and how long it is), or None."""
-        name = crc32(path).to_bytes(4, "little")
+        name = crc32(module if path == "/e.mpy" else path).to_bytes(4, "little")
         at = -1
         while True:
             at = self.index.find(name[:2], at + 1)

@@ -36,7 +36,7 @@ def test_every_module_that_ships_can_be_imported_with_nothing_but_what_ships(tmp
     (tmp_path / "program").write_bytes(container.pack(modules))
     names = [name.removesuffix(".mpy").replace("/", ".") for name in modules]
     assert mounted(tmp_path, program, "sys.path.append(%r)\nfor name in %r:\n    __import__(name)\nprint('all', "
-                   "sys.modules['wgate'].__file__)" % (str(SIM), names)) == "all /a/wgate.mpy\n"
+                   "sys.modules['whistory'].__file__)" % (str(SIM), names)) == "all /a/whistory.mpy\n"
 
 
 def test_what_is_not_in_the_program_is_looked_for_beside_it_and_what_is_nowhere_is_missed(tmp_path):

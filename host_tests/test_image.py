@@ -20,6 +20,7 @@ import segno
 from littlefs import LittleFS
 
 from tools import container, flashed, image, label, pages, signing, slot
+from tools.compile import slot_tree
 from tools.machine_code import mpy
 from tools.names import EVERYWHERE, ON_THE_CHIP
 from tools.paths import FIRMWARE, ROOT
@@ -140,8 +141,9 @@ def test_the_file_system_holds_the_start_the_board_the_settings_and_the_compiled
     assert (name, size, digest) == ("program", len(files["slot_a/program"]),
                                     hashlib.sha256(files["slot_a/program"]).hexdigest())
     joined = {name for names in slot.GROUPS.values() for name in names}
-    most = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(flashed.DEVELOPMENT)}
-    least = {slot.flat(name).replace(".", "/") + ".mpy" for name in modules - set(flashed.DEVELOPMENT) - joined}
+    paths = json.loads((slot_tree(BOARD.ARCHITECTURE) / "places.json").read_text())
+    most = {paths[name] for name in (modules & set(paths)) - set(flashed.DEVELOPMENT)}
+    least = {paths[name] for name in modules - set(flashed.DEVELOPMENT) - joined}
     assert least <= set(compiled(BOARD.ARCHITECTURE)) <= most and "log.mpy" not in compiled(BOARD.ARCHITECTURE)
 
 

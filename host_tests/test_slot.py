@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from tools import slot, trace
+from tools import trace
 from tools.compile import RUNTIMES, simulation, slot_tree
 from tools.names import EVERYWHERE, ON_THE_CHIP, ON_UNIX
+from tools.paths import FIRMWARE
 from tools.slot import Program, SlotError
 
 MODULES = {
@@ -31,9 +32,11 @@ class App:
         return numbers + [LIMIT, helper(1), help_me(1), lazily.twice(self.part)]
 def start():
     from wattport import lazily as again
+    from wattport.aside import Aside
+    from wattport.modules import fetch
     value = App(1).count(2, widely=2)
     named = dict(missing=value)
-    named.update(widely=again.late(App(5)))
+    named.update(widely=again.late(App(5)), aside=Aside().told(), given=fetch("wattport.aside", "given_away")(4))
     return named
 ''',
     "wattport.part": '''
@@ -52,6 +55,14 @@ class Part:
     "wattport.other": '''
 def helper(value): return _twice(value) + 100
 def _twice(value): return value * 2
+''',
+    "wattport.modules": (FIRMWARE / "wattport/modules.py").read_text(),
+    "wattport.aside": '''
+from wattport.part import Part as Whole, helper
+class Aside(Whole):
+    def __init__(self): super().__init__(5)
+    def told(self): return self.add(helper(7))
+def given_away(total): return Whole(total).add(1)
 ''',
     "wattport.lazily": '''
 from wattport.part import LIMIT, helper
@@ -89,11 +100,13 @@ print(app.start())
 
 
 def built(modules, groups=None):
-    return {slot.flat(name): text for name, text in Program(modules, groups).build().items()}
+    program = Program(modules, groups)
+    return {program.places[name]: text for name, text in program.build().items()}
 
 
 GROUPS = ({}, {"wattport.app": ["wattport.part"]}, {"wattport.app": ["wattport.other", "wattport.part"]},
-          {"wattport.app": ["wattport.part"], "wattport.lazily": ["wattport.other"]})
+          {"wattport.app": ["wattport.part"], "wattport.lazily": ["wattport.other"]},
+          {"wattport.app": ["wattport.modules", "wattport.lazily", "wattport.other", "wattport.part"]})
 
 
 @pytest.mark.parametrize("groups", GROUPS)
@@ -101,7 +114,7 @@ def test_what_is_joined_and_renamed_does_what_it_did(groups):
     texts = built(MODULES, groups)
     assert run(texts) == run(MODULES) != ""
     swallowed = {name for names in groups.values() for name in names}
-    assert set(texts) == {slot.flat(name) for name in set(MODULES) - swallowed}
+    assert len(texts) == len(set(MODULES) - swallowed) and "wattport.app" in texts
 
 
 def test_names_of_our_own_become_names_of_the_rom_and_constants_vanish():
@@ -110,6 +123,14 @@ def test_names_of_our_own_become_names_of_the_rom_and_constants_vanish():
         assert name not in whole
     for name in ("unwell", "start", "widely", "missing"):  # by getattr, of the ROM, and keys of a dict
         assert name in whole
+
+
+def test_what_only_load_and_fetch_name_is_imported_by_names_of_the_rom():
+    texts = built(MODULES, GROUPS[-1])
+    whole = "\n".join(texts.values())
+    for text in ("wattport.aside", "given_away", "import Aside"):
+        assert text not in whole, text
+    assert len(texts) == 2 and texts.keys() - {"wattport.app"} < EVERYWHERE
 
 
 def test_the_same_sources_give_the_same_text():
@@ -130,7 +151,8 @@ def test_a_name_that_stands_for_two_imports_is_refused():
 
 def test_two_modules_that_would_have_one_file_are_refused():
     with pytest.raises(SlotError, match="wattport.net.page"):
-        Program({"wattport.net.page": "", "wattport.need.page": ""})
+        Program({"wattport.net.page": "", "wattport.need.page": "",
+                 "wattport.app": 'PAGES = "wattport.net.page wattport.need.page".split()'})
 
 
 def test_an_import_of_what_no_text_names_is_refused():
@@ -161,7 +183,7 @@ def start(): return outer(1, 10)(100), [helper(one) for one in (1, 2)]
 def test_a_traceback_tells_the_names_of_the_sources():
     program = Program(MODULES, GROUPS[2])
     program.build()
-    new = next(new for new, old in program.trace["wattport.app"].items() if old == ["wattport.other._twice"])
+    new = next(new for new, old in program.trace["app"].items() if old == ["wattport.other._twice"])
     text = 'Traceback:\n  File "app", line 1, in %s\nValueError\n' % new
     assert 'in %s = wattport.other._twice\n' % new in trace.told(text, program.trace)
     assert trace.told("nothing", program.trace) == "nothing"
@@ -172,9 +194,10 @@ def test_every_module_of_the_slot_can_be_imported_and_none_of_the_joined_is_ther
     program, arch = RUNTIMES[runtime]
     top = slot_tree(arch)
     names = sorted(".".join(path.relative_to(top).with_suffix("").parts) for path in top.rglob("*.mpy"))
-    (tmp_path / "all.py").write_text("import wattport.app\nfor name in %r:\n    __import__(name)\nprint('all')" % names)
-    done = subprocess.run([str(program), "-X", "heapsize=4m", "all.py"], cwd=tmp_path, capture_output=True, text=True,
-                          env={"MICROPYPATH": "%s:%s:.frozen" % (top, simulation(arch))})
+    (tmp_path / "imports.py").write_text(
+        "import wattport.app\nfor name in %r:\n    __import__(name)\nprint('all')" % names)
+    done = subprocess.run([str(program), "-X", "heapsize=4m", "imports.py"], cwd=tmp_path, capture_output=True,
+                          text=True, env={"MICROPYPATH": "%s:%s:.frozen" % (top, simulation(arch))})
     assert done.stdout == "all\n", done.stdout + done.stderr
     assert "log" not in names and "wattport.app" in names
 

@@ -13,7 +13,6 @@ from tools.compile import shipped, slot_tree
 from tools.names import EVERYWHERE
 from tools.paths import FIRMWARE
 from tools.scopes import Source
-from tools.slot_module import flat
 
 cpython.install()
 
@@ -86,7 +85,8 @@ def parts(architecture, changed=None):
     with tempfile.TemporaryDirectory() as folder:  # never what an earlier state of the sources left behind
         top = slot_tree(architecture, Path(folder), changed)
         files = {path.relative_to(top).as_posix(): path.read_bytes() for path in shipped(top)}
-    left_out = {flat(name) + ".mpy" for name in DEVELOPMENT}
+        paths = json.loads((top / "places.json").read_text())
+    left_out = {paths[name] for name in DEVELOPMENT}
     return {name: data for name, data in files.items() if name not in left_out}
 
 

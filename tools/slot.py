@@ -22,7 +22,7 @@ from collections import Counter
 from itertools import count
 
 from tools.names import EVERYWHERE, IN_MPY, ON_THE_CHIP, ON_UNIX
-from tools.slot_module import MODULES, Module, SlotError, flat, is_dunder, is_private, last, whole
+from tools.slot_module import HEAD, MODULES, Module, SlotError, flat, is_dunder, is_private, last, last_part, whole
 from tools.slot_text import Writer
 
 # module → others that are always there together with it, and come out as one
@@ -37,18 +37,29 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
     "wattport.tariff.cost": "tariff.price",
 }.items()}
 
+# what stays in the heap once it is there: its short texts are names like others (tools/loosen.py)
+_STAY = re.compile(r"wattport\.(app|wall|supply|publish\.(publisher|packet)|web\.waiter|net\.wifi|tariff\.window"
+                   r"|alert\.(alerts|change)|(crypto|decode|frame|link)\..*)")
+
 _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate dht errno espnow framebuf gc hashlib
     heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
     ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
+# what is called so elsewhere: modules of asyncio, main.py, what stands for each module (firmware/wattport/modules.py)
+_NO_PLACE = frozenset("asyncio builtins collections core event funcs lock main stream e".split())
 _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 # the compiler knows them, or something built in looks for them in any object
 _SPECIAL = frozenset("""const micropython native viper bytecode ptr ptr8 ptr16 ptr32 uint int bool object super self
     args value errno send throw close pend_throw read readinto readline write ioctl seek tell flush fileno keys pop
     append index count data state done""".split())
 _PARAMETER, _KEYWORD, _GLOBAL = range(3)
+_LOAD = -1, 0  # modules.load
 _PARAMETERS = 24  # names set aside for them: a parameter must never hide a global
 _WORDS = re.compile(r"[A-Za-z_]\w*")
 _OURS = re.compile(r"wattport(?:\.\w+)+")
+
+
+def stays(name):
+    return _STAY.fullmatch(name)
 
 
 class Program:
@@ -57,23 +68,58 @@ class Program:
 
     def __init__(self, sources, groups=None, foreign=()):
         self.modules = {name: Module(name, text) for name, text in sorted(sources.items())}
-        named = {name for module in self.modules.values() for text in module.strings() for name in _OURS.findall(text)}
+        self._asked()
         self.groups = {}
         for head, names in (groups or {}).items():
             for name in names:
-                if name in self.modules and name not in named:  # what a text names can't be inside of another
+                if name in self.modules and name not in self.named:  # what a text names can't be inside of another
                     self.modules[name].out = head
         for module in self.modules.values():
             self.groups.setdefault(module.out, []).append(module)
-        places = {}
-        for out in self.groups:
-            if places.setdefault(flat(out), out) != out or flat(out) in _BUILT_IN:
-                raise SlotError("%s and %s would both be %s" % (out, places[flat(out)], flat(out)))
+        self._places()
         self.foreign = set()
         for text in foreign:
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
             self.foreign.update(token.string for token in tokens if token.type == tokenize.NAME)
         self.trace = {}
+
+    # ---- who asks for what
+
+    def _asked(self):
+        """`asked`: {id of the text: (module, name)} where load or fetch is given both as texts. Of a module that is
+        named nowhere else nobody asks for anything else."""
+        self.asked, loose = {}, []
+        for module in self.modules.values():
+            plain = set()
+            for node in ast.walk(module.tree):
+                if not isinstance(node, ast.Call) or last(node.func) not in ("load", "fetch", "forget"):
+                    continue
+                texts = [part for part in node.args if isinstance(part, ast.Constant) and part.value in self.modules]
+                if last(node.func) == "forget":
+                    plain.update(map(id, texts))
+                elif len(node.args) == 2 and texts and isinstance(node.args[1], ast.Constant):
+                    plain.update((id(texts[0]), id(node.args[1])))
+                    self.asked[id(node.args[1])] = texts[0].value, node.args[1].value
+            if module.name != MODULES:
+                loose.extend(text for node, text in module.texts() if id(node) not in plain)
+        self.named = {name for text in loose for name in _OURS.findall(text)}
+        rooms = {text for text in loose if text.startswith("wattport.") and text.endswith(".")}
+        words = {word for text in loose for word in _WORDS.findall(text)}
+        self.loose = {name for name in self.modules if name in self.named or (
+            name.rpartition(".")[0] + "." in rooms and name.rpartition(".")[2] in words)}
+        self.literal = set(self.asked.values())
+
+    def _places(self):
+        """`places`: {module that comes out: its name in the slot}, names of the ROM but for those that are put
+        together at run time."""
+        self.places, taken = {}, {}
+        words = iter(sorted(name for name in EVERYWHERE - _BUILT_IN - _NO_PLACE if name.isalpha() and name.islower()))
+        for out in sorted(self.groups, key=lambda out: (out not in self.loose and out.startswith("wattport."), out)):
+            kept = out == HEAD or out in self.loose or not out.startswith("wattport.")
+            place = flat(out) if kept else next(word for word in words if word not in taken)
+            if taken.setdefault(place, out) != out or place in _BUILT_IN:
+                raise SlotError("%s and %s would both be %s" % (out, taken[place], place))
+            self.places[out] = place
 
     # ---- who imports what
 
@@ -116,8 +162,13 @@ class Program:
 
     def _is_kept(self, module, name):
         """A global that somebody may ask for by its name."""
-        return module.out == module.name and not is_private(name) and (
-            name in _ROM or name in self.words or not module.wanted)
+        if module.out != module.name or is_private(name):
+            return False
+        if name in _ROM or name in self.foreign:
+            return True
+        if module.name in self.loose or module.name == HEAD:
+            return name in self.words or not module.wanted
+        return not module.wanted and (module.name, name) not in self.literal
 
     # ---- constants
 
@@ -274,9 +325,11 @@ class Program:
                 part.arg for module in modules for part in ast.walk(module.tree) if isinstance(part, ast.keyword)}
             counts.update((_KEYWORD, passed.index(name)) for name in passed if name in text)
         counts.update({(_KEYWORD, number): 0 for number in range(len(passed))})
+        counts[_LOAD] = len(self.groups)
         given = self._shared_out(counts, free)
         self.parameters = [given[_PARAMETER, number] for number in range(_PARAMETERS)]
         self.keywords = {name: given[_KEYWORD, number] for number, name in enumerate(passed)}
+        self.load = given[_LOAD]
         for pairs in wanted.values():
             for number, (module, name) in enumerate(pairs):
                 module.globals[name] = given[_GLOBAL, number]
@@ -291,11 +344,14 @@ class Program:
         passed = self._keywords()
         self._name_the_rest(passed, [name for name in free if name not in self.passed | self.foreign])
         self.attributes = self._attributes([name for name in free if name not in self.keywords.values()])
-        return {out: self._text(out) for out in self.groups}
+        texts = {out: self._text(out) for out in self.groups}
+        self.keyword_texts = {part.arg for text in texts.values() for part in ast.walk(ast.parse(text))
+                              if isinstance(part, ast.keyword)}
+        return texts
 
     def paths(self):
         """{module that comes out: path of its file}"""
-        return {out: flat(out).replace(".", "/") + ".mpy" for out in self.groups}
+        return {out: place.replace(".", "/") + ".mpy" for out, place in self.places.items()}
 
     def _order(self, modules):
         """Modules of one group, each behind those that it imports from at its top."""
@@ -317,7 +373,7 @@ class Program:
         return order
 
     def _text(self, out):
-        self.trace[out] = {}
+        self.trace[last_part(self.places[out])] = {}
         texts, seen = [], set()
         for module in self._order(self.groups[out]):
             tree = Writer(self, module).visit(module.tree)
@@ -332,4 +388,6 @@ class Program:
                 texts.append(text)
         if not any(re.search(r"\bconst\(", text) for text in texts):
             texts = [text for text in texts if text != "from micropython import const"]
+        if out != HEAD and any(re.search(r"\b%s\(" % self.load, text) for text in texts):
+            texts.insert(0, "from %s import %s as %s" % (HEAD, self.modules[MODULES].globals["load"], self.load))
         return "\n".join(texts) + "\n"

@@ -25,6 +25,11 @@ def flat(name):
     return room[:1] + last
 
 
+def last_part(place):
+    """What a traceback calls a module."""
+    return place.rpartition(".")[2]
+
+
 class SlotError(Exception):
     """The program does what the slot can't do; the text says where."""
 
@@ -70,9 +75,12 @@ class Module(Source):
         self.imports = {}  # id of an alias → (module, name or None for the module itself), of our own ones
         self.wanted = False  # by a statement, somewhere
 
-    def strings(self):
-        """Its texts, without those that only describe."""
+    def texts(self):
+        """(node, text) of its texts, without those that only describe."""
         loose = {id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)) and id(node) not in loose:
-                yield node.value if isinstance(node.value, str) else node.value.decode("latin1")
+                yield node, node.value if isinstance(node.value, str) else node.value.decode("latin1")
+
+    def strings(self):
+        return [text for _, text in self.texts()]

@@ -4,7 +4,7 @@
 import ast
 
 from tools.scopes import FUNCTIONS
-from tools.slot_module import SlotError, flat, last
+from tools.slot_module import HEAD, MODULES, SlotError, last, last_part
 
 
 class Writer(ast.NodeTransformer):
@@ -12,13 +12,14 @@ class Writer(ast.NodeTransformer):
 
     def __init__(self, program, module):
         self._program, self._module = program, module
-        self._trace = program.trace[module.out]
+        self._trace = program.trace[last_part(program.places[module.out])]
         places = [(name, scope) for _, _, _, name, scope in module.places]
         private = {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)} | {
             name for name, scope in places if scope.kind == "class" and name in scope.bound}
         self._private = dict(zip(sorted(private & program.private_attributes), program.private_targets))
         self._locals = {}  # id of a scope → {name: new name}
         self._count = 0
+        self._loads = MODULES in program.modules and program.modules[MODULES].out == HEAD
         for _, scope in module.functions:
             self._parameters(scope)
         self._values = {}  # id of a Name → what stands there instead
@@ -99,6 +100,16 @@ class Writer(ast.NodeTransformer):
             return ast.Name(module.globals[name], ast.Load())
         return None
 
+    def _loaded(self, name, member):
+        """What loads a global of another module that comes out."""
+        module = self._program.modules[name]
+        member = module.globals.get(member, member)
+        if module.out == self._module.out:
+            return ast.Name(member, ast.Load())
+        load = self._program.modules[MODULES].globals["load"] if self._module.out == HEAD else self._program.load
+        texts = [ast.Constant(self._program.places[module.out]), ast.Constant(member)]
+        return ast.Call(ast.Name(load, ast.Load()), texts, [])
+
     # ---- nodes
 
     def visit_Name(self, node):
@@ -107,9 +118,21 @@ class Writer(ast.NodeTransformer):
             return ast.parse("(__file__.rpartition('/')[0] + %r)" % path, mode="eval").body
         return self._values.get(id(node), node)
 
+    def visit_Constant(self, node):
+        if id(node) in self._program.asked:
+            name, member = self._program.asked[id(node)]
+            return ast.Constant(self._program.modules[name].globals.get(member, member))
+        if isinstance(node.value, str) and node.value in self._program.groups and node.value != HEAD:
+            return ast.Constant(self._program.places[node.value])
+        return node
+
     def visit_Call(self, node):
         if last(node.func) == "__import__" and isinstance(node.args[0], ast.Constant):
-            node.args[0] = ast.Constant(flat(node.args[0].value))
+            name = node.args[0].value
+            node.args[0] = ast.Constant(self._program.places.get(name, name))
+        asked = self._program.asked.get(id(node.args[1])) if len(node.args) == 2 else None
+        if asked and self._program.modules[asked[0]].out == HEAD:  # it is there, and is not to be forgotten
+            return self._loaded(*asked)
         self.generic_visit(node)
         return node
 
@@ -164,10 +187,15 @@ class Writer(ast.NodeTransformer):
                 continue
             if not alone and (module.out == self._module.out or member in module.constants):
                 raise SlotError("%s binds %s more than once" % (self._module.name, name))
-            if member is not None:
-                source, member = flat(module.out), module.globals.get(member, member)
-            else:
-                source, _, member = flat(module.out).rpartition(".")
-            one = ast.alias(member, new if new != member else None)
-            statements.append(ast.ImportFrom(source, [one], 0) if source else ast.Import([one]))
+            if member is not None and module.out != HEAD and self._loads and (
+                    self._module.out != HEAD or owner.kind != "module"):
+                # the statement would leave the name and the path of the module in the heap for ever
+                value = self._loaded(module.name, member)
+                statements.append(ast.Assign([ast.Name(new, ast.Store())], value, lineno=node.lineno))
+                continue
+            place, new_member = self._program.places[module.out], module.globals.get(member, member)
+            if member is None:
+                place, _, new_member = place.rpartition(".")
+            one = ast.alias(new_member, new if new != new_member else None)
+            statements.append(ast.ImportFrom(place, [one], 0) if place else ast.Import([one]))
         return statements or ast.Pass()

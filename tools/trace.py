@@ -11,17 +11,15 @@ import re
 import sys
 
 from tools.compile import slot_tree
-from tools.slot_module import flat
 
 _LINE = re.compile(r'File "(\w+)", line \d+, in (\w+)')
 
 
 def told(text, trace):
-    """The text, with what was meant behind each place. trace: {module: {new: [old, ...]}}."""
+    """The text, with what was meant behind each place. trace: {file: {new: [old, ...]}}."""
     def old(match):
         module, name = match.groups()
-        found = [whole for out, names in sorted(trace.items()) if flat(out).rpartition(".")[2] == module
-                 for whole in names.get(name, ())]
+        found = trace.get(module, {}).get(name)
         return match.group() + (" = " + " or ".join(found) if found else "")
 
     return _LINE.sub(old, text)

@@ -29,8 +29,8 @@ _SPARE = const(8)  # blocks of the file system that stay free for others
 
 def let_go():
     """Called by who has imported the rooms of the history for a while: they go when it goes."""
-    for name in "days export ledger repair rows segment store".split():
-        forget("wattport.history." + name)
+    forget("wattport.history.days", "wattport.history.export", "wattport.history.ledger", "wattport.history.repair",
+           "wattport.history.rows", "wattport.history.segment", "wattport.history.store")
 
 
 def files(kind):

@@ -9,7 +9,6 @@ from micropython import const
 
 from wattport.modules import forget, load
 
-_JOIN = "wattport.net.join"
 _LOOK_MS = const(500)
 _LOOKS = const(120)  # a lease that was renewed may bring another name server, and nobody tells
 
@@ -42,8 +41,8 @@ class Wifi:
 
     async def scan(self):
         """[{"ssid", "rssi", "secure"}], the strongest first, 20 at most; after some 3 s. Empty while it connects."""
-        found = load(_JOIN, "scan")
-        forget(_JOIN)
+        found = load("wattport.net.join", "scan")
+        forget("wattport.net.join")
         return await found(self.station)
 
     def start_trial(self, ssid, password):
@@ -52,8 +51,8 @@ class Wifi:
         otherwise it goes back to the network of the settings."""
         if self.trial.get("state") == "trying":
             return False
-        self.trial = load(_JOIN, "trial")(self, ssid, password)
-        forget(_JOIN)
+        self.trial = load("wattport.net.join", "trial")(self, ssid, password)
+        forget("wattport.net.join")
         return True
 
     async def run(self):
@@ -65,8 +64,8 @@ class Wifi:
         place = 0  # of the network that answered last
         while True:
             self.state = "trying"
-            seek = load(_JOIN, "seek")
-            forget(_JOIN)
+            seek = load("wattport.net.join", "seek")
+            forget("wattport.net.join")
             place = await seek(self, place)
             seek = None
             self.state = "connected"

@@ -15,7 +15,6 @@ from wattport.tariff import price
 MISSED = ("rows", "contract", "prices", "registers", "peaks")
 PARTS = ("energy", "tax", "grid", "standing", "capacity", "export", "vat")
 _WAYS = (("energy", 0), ("tax", 0), ("grid", 0), ("export", 1))
-_TERMS = "wattport.tariff.terms"  # needed when a version begins, then forgotten
 _MONTHS = const(377580)  # the least common multiple of the lengths of months
 _PERMILLE = const(1000)
 _NANO = 2000 * 1000 * 377580
@@ -55,7 +54,7 @@ class Account:
         self.name, self.currency = document["name"], document["currency"]
         self._starts = []
         for version in document["versions"]:
-            self._starts.append(fetch(_TERMS, "date")(version["from"]) if "from" in version else -1)
+            self._starts.append(fetch("wattport.tariff.terms", "date")(version["from"]) if "from" in version else -1)
         self._has_holidays = bool(document.get("holidays"))
         document = None
         self._year = None
@@ -71,7 +70,7 @@ class Account:
     def is_holiday(self, day):
         if self._has_holidays and self._year != day.year:
             self._year = day.year
-            holiday = fetch(_TERMS, "holiday")
+            holiday = fetch("wattport.tariff.terms", "holiday")
             self._holidays = [holiday(text, day.year) for text in self._read()["holidays"]]
         return day.number in self._holidays
 

@@ -11,7 +11,6 @@ from micropython import const
 from wattport.modules import fetch
 from wattport.tariff.days import MISSING
 
-_TERMS = "wattport.tariff.terms"
 _SCALE = const(2000)
 _HOLIDAY = const(7)
 
@@ -65,7 +64,7 @@ class _Bands:
         self._micro = []
         for band in price["bands"]:
             self._micro.append(band["micro"])
-            self._bands.append(fetch(_TERMS, "when")(band))
+            self._bands.append(fetch("wattport.tariff.terms", "when")(band))
         self._micro.append(price["micro"])
         self._wh = [0] * len(self._micro)
         self._fit = None

@@ -16,8 +16,7 @@ _PIECE = const(512)
 
 
 def let_go():
-    for name in ("stage", "keep", "kept", "terms"):
-        forget("wattport.tariff." + name)
+    forget("wattport.tariff.stage", "wattport.tariff.keep", "wattport.tariff.kept", "wattport.tariff.terms")
 
 
 def written():

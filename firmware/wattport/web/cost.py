@@ -19,8 +19,6 @@ from micropython import const
 from wattport.modules import fetch, forget, load
 from wattport.web.refused import Refused
 
-_ROOM = "wattport.tariff."
-_MODULES = "market days price cost compare"
 _AT_ONCE = const(4)  # contracts in a pass over the half-hours, where the heap has room for them
 _NEEDS = const(28000)  # bytes of heap for a pass with one
 _SPARE = const(12000)  # bytes that the pass and the meter need beside the contracts
@@ -30,15 +28,15 @@ _busy = []  # who calculates: one after another, as each takes its heap
 
 
 def _forgotten():
-    for name in _MODULES.split():
-        forget(_ROOM + name)
+    forget("wattport.tariff.market", "wattport.tariff.days", "wattport.tariff.price", "wattport.tariff.cost",
+           "wattport.tariff.compare")
 
 
 def _reader(web, name):
     """Gives a contract as often as it is asked for; None: what the settings make. No more than that, as it stays in the
     heap for as long as it takes."""
     if name is None:
-        document = fetch(_ROOM + "kept", "simple")(web.settings["tariff"])
+        document = fetch("wattport.tariff.kept", "simple")(web.settings["tariff"])
         return lambda: document
 
     def read():
@@ -51,7 +49,7 @@ async def _accounts(web, names):
     """[(name, Account)] of the first contracts, as many as a pass may have; they are taken out of `names`. What is
     damaged is left out."""
     from wattport.tariff.cost import Account
-    market = load(_ROOM + "market", "Market")()
+    market = load("wattport.tariff.market", "Market")()
     peaks, excess = fetch("wattport.web.range", "peaks")(web.app)
     found = []
     while names and len(found) < _AT_ONCE:

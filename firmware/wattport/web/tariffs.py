@@ -10,8 +10,7 @@ from wattport.web.refused import Refused
 
 
 def _forgotten():
-    for name in ("keep", "kept", "terms"):
-        forget("wattport.tariff." + name)
+    forget("wattport.tariff.keep", "wattport.tariff.kept", "wattport.tariff.terms")
 
 
 async def get(web, request):

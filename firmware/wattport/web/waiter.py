@@ -15,7 +15,6 @@ from wattport.modules import forget, load
 
 _LOOK_MS = const(50)
 _WAITING = const(6)  # to be let in: browsers make six connections at once
-_API = "wattport.web.api"
 
 
 class Waiter:
@@ -66,10 +65,10 @@ class Waiter:
     async def _serve(self, listener, poller):
         gc.collect()
         try:
-            self.web = load(_API, "Web")(self._app, self._settings, self._report, self)
+            self.web = load("wattport.web.api", "Web")(self._app, self._settings, self._report, self)
             await self.web.run(listener, poller)
         finally:
             if self.web:
                 self.tries = self.web.tries
                 self.web = None
-            forget(_API)
+            forget("wattport.web.api")
