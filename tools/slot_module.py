@@ -9,7 +9,7 @@ from tools.scopes import Source
 HEAD = "wattport.app"  # what main.py imports
 MODULES = "wattport.modules"
 # in there: what the slot does instead, `flat`
-_PLACE = "    return name  # as it is", """    if not name.startswith("wattport."):
+_PLACE = "    return name  # as it is", """    if not name.startswith("wattport.") or name == "wattport.app":
         return name
     room, _, last = name[9:].rpartition(".")
     return room[:1] + last"""

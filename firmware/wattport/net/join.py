@@ -11,8 +11,6 @@ import time
 
 from micropython import const
 
-from wattport.modules import load
-
 # codes, reason, sentence. 1000 and above are no failure; what is not here is a timeout
 _FAILURES = """2 14 15 23 202 204|wrong_password|the password is wrong
 210 211|wrong_password|the network wants a password, or a kind of security that is not known here
@@ -104,7 +102,7 @@ async def received(station):
             found.append(())
 
     try:
-        load("_thread", "start_new_thread")(listen, ())  # by a text, as names that begin so are ours and made short
+        __import__("_thread").start_new_thread(listen, ())  # by a text, as names that begin so are ours and made short
     except (OSError, RuntimeError):  # no room for its stack: then everything stands still
         listen()
     while not found:
