@@ -318,6 +318,30 @@ def test_readings_of_the_hour_survive_a_reload(quiet, house, address):
     page.context.close()
 
 
+def test_the_last_day_is_shown_by_the_minute_and_the_hour_again(quiet, house, address):
+    day = json.loads(house.ask("/api/day")[2])
+    assert day["step_s"] == 60 and day["day"] and set(day) == set(json.loads(house.ask("/api/hour")[2]))
+    day["power_w"] = [100 * (at % 20) - 500 for at in range(1440)]
+    page = quiet.page("about:blank")
+    page.route("**/api/day", lambda route: route.fulfill(json=day))
+    page.goto(address + "/")
+    wait(page, "#h-past", "^The last hour$")
+    wait(page, "#span", "^The last day$")
+    page.locator("#span").click()
+    wait(page, "#h-past", "^The last day$")
+    wait(page, "#summary", "on average")
+    assert page.locator("#chart").get_attribute("aria-label") == "Power over the last day"
+    assert 1439 <= page.evaluate("power.length") <= 1440
+    wait(page, "#summary", "−500\u00a0W to")
+    page.locator("#minutes summary").click()
+    assert 47 <= page.locator("#minutes tbody tr").count() <= 49
+    page.locator("#span").click()
+    wait(page, "#h-past", "^The last hour$")
+    wait(page, "#summary", "on average")
+    assert page.evaluate("power.length") <= 360
+    page.context.close()
+
+
 if SHOTS:  # pictures for the README: WATTPORT_SHOTS=docs
     @pytest.mark.parametrize("name, size, path, scheme", [
         ("dashboard-phone", "phone", "/", "light"), ("dashboard-desktop", "desktop", "/", "dark"),

@@ -15,7 +15,7 @@ cpython.install()
 
 from wattport import civil, midnight, posixzone  # noqa: E402
 from wattport.clock import days, year_of  # noqa: E402
-from wattport.hour import Hour  # noqa: E402
+from wattport.means import Means  # noqa: E402
 from wattport.today import Today  # noqa: E402
 from wattport.wall import Wall  # noqa: E402
 
@@ -216,7 +216,7 @@ def test_todays_energy_is_the_difference_of_registers_since_it_says_so(name, sta
     st.integers(100, 64_000), st.integers(0, 30_000), st.integers(0, 30_000)), min_size=2, max_size=200))
 def test_the_hours_means_are_those_of_the_power_over_its_time(start, telegrams):
     """Against a sum millisecond by millisecond, in pieces."""
-    hour, now, at = Hour(), start, 0
+    hour, now, at = Means(10, 360), start, 0
     steps = {}
     for i, (pause, taken, given_) in enumerate(telegrams):
         hour.take({"power_import_w": taken, "power_export_w": given_}, now)
@@ -239,7 +239,7 @@ def test_the_hours_means_are_those_of_the_power_over_its_time(start, telegrams):
 @thorough(200)
 @given(st.lists(st.tuples(st.integers(0, 5_000_000), st.integers(-30_000, 30_000)), max_size=50))
 def test_nothing_is_told_of_a_time_in_which_nothing_came(telegrams):
-    hour, now = Hour(), 0
+    hour, now = Means(10, 360), 0
     for pause, power in telegrams:
         now += pause
         hour.take({"power_import_w": max(0, power), "power_export_w": max(0, -power)}, now & 0x3FFFFFFF)

@@ -27,7 +27,7 @@ from tools.slot_text import Writer
 
 # module → others that are always there together with it, and come out as one
 GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in names.split()] for head, names in {
-    "wattport.app": """clock errors health history.halfhour hour led log modules supervisor today version wall meter
+    "wattport.app": """clock errors health history.halfhour led log means modules supervisor today version wall meter
         reading plausible frame.framer link.uart net.wifi net.sync net.stream crypto.crc""",
     "wattport.publish.publisher": "publish.mqtt publish.packet",
     "wattport.web.api": "web.server web.client web.refused microdot",

@@ -83,8 +83,10 @@ class App:
         gc.collect()  # in the pause behind a telegram, so that it never happens inside of one
 
     def _count(self, reading):
-        """For the dashboard: the last hour, and the day."""
+        """For the dashboard: the last hour, the last day, and today."""
         self.hour.take(reading, time.ticks_ms())
+        if self.day:
+            self.day.take(reading, time.ticks_ms())
         text = self.today.take(reading, self.wall.utc(), self.log.uptime_s())
         if text:
             try:
@@ -228,6 +230,8 @@ class App:
                     fetch("wattport.tariff.projection", "tell")(self)
                 if self.hour:
                     self.hour.look(time.ticks_ms())
+                if self.day:
+                    self.day.look(time.ticks_ms())
             if self.publisher and self.publisher.orders:
                 taker, order = self.publisher.orders.popitem()
                 gc.collect()

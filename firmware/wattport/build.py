@@ -94,10 +94,12 @@ def parts(app, document, log, asked):
     tariff = document["tariff"]
     prices = [tariff[name] for name in tariff if name != "currency"]
     served["tariff"] = tariff if any(prices) else None
-    app.hour = app.today = None
+    app.hour = app.day = app.today = None
     if served["port"] and not app.portal:
-        from wattport.hour import Hour
-        app.hour = Hour()
+        from wattport.means import Means
+        app.hour = Means(10, 360)
+        if app.half:
+            app.day = Means(60, 1440)
         app.today = fetch("wattport.midnight", "load")(zone)
     gc.collect()
     log("info", "Wattport %s, device %s, meter %s" % (VERSION, app.device_id, app.place))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 import time
 
-from wattport.hour import Hour
+from wattport.means import Means
 
 
 class Hand:
     def __init__(self):
-        self.hour = Hour()
+        self.hour = Means(10, 360)
         self.now = time.ticks_add(0, -5000)  # ticks come round in the first step
 
     def send(self, taken, given=None, every_ms=1000, count=1):
@@ -114,3 +114,19 @@ def test_days_of_silence_with_ticks_that_come_round_leave_nothing_old():
     assert hand.means() == []
     hand.send(300, count=11)
     assert hand.means() == [300]
+
+
+def test_the_last_day_is_kept_by_the_minute_and_no_longer():
+    hand = Hand()
+    hand.hour = Means(60, 1440)
+    hand.send(600, every_ms=10000, count=3)
+    hand.send(1200, every_ms=10000, count=4)
+    assert hand.means() == [900]
+    hand.send(100, every_ms=60000, count=1440)
+    assert hand.means() == [900, 283] + [100] * 1438
+    hand.send(100, every_ms=60000, count=2)
+    assert hand.means() == [100] * 1440
+    hand.wait(3600000)
+    assert hand.means()[-58:] == [None] * 58 and hand.means()[-70] == 100
+    hand.wait(86400000)
+    assert hand.means() == []

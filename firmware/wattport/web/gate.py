@@ -30,6 +30,7 @@ _ROUTES = """
 /api/health GET read data 0
 /api/events GET read events 0
 /api/hour GET read hour 0
+/api/day GET read hour 0
 /api/history GET read history 0 POST owner repair 8192
 /api/history.csv GET read history 0
 /api/peaks GET read peaks 0

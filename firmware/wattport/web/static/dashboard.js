@@ -234,7 +234,7 @@ async function askHealth() {
 }
 
 async function askHour() {
-  const value = await ask("/api/hour");
+  const value = await ask("/api/" + pastSpan);
   if (!value) return;
   takeHour(value);
   showToday();
@@ -308,13 +308,14 @@ $("log").onclick = async () => {
   start();
 };
 $("minutes").ontoggle = showMinutes;
+$("span").onclick = otherSpan;
 if (WALL) {
   document.body.className = "wall";
   document.body.append(make("a", {id: "leave", class: "button quiet", href: "/", "aria-label": "Dashboard"}, "✕"));
 }
 if (window.ResizeObserver) new ResizeObserver(() => { if (plot) plot.setSize(size()); }).observe($("chart"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.addEventListener("language", () => { redraw(); showAll(); });
+document.addEventListener("language", () => { showSpan(); redraw(); showAll(); });
 document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else { hourAt = 0; start(); } });
 window.addEventListener("pagehide", stop);
 window.addEventListener("pageshow", event => { if (event.persisted) start(); });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The last hour of the dashboard: means of 10 s, from the dongle at first and then from the readings as they come; drawn
-// by uPlot when that has arrived, and told in words and as a table.
+// The last hour of the dashboard in means of 10 s, or the last day in means of a minute: from the dongle at first and then
+// from the readings as they come; drawn by uPlot when that has arrived, and told in words and as a table.
 
-const STEP_S = 10, STEPS = 360;
-const power = [];  // [[10 s since 1970, W or null, how many values], ...], oldest first
+const power = [];  // [[steps since 1970, W or null, how many values], ...], oldest first
+let STEP_S = 10, STEPS = 360, pastSpan = "hour";
 let plot = null, plotAsked = false;
 
 const step = ms => Math.floor(ms / 1000 / STEP_S);
@@ -29,6 +29,7 @@ function takeHour(hour) {
   const end = step(Date.now()) - 1;
   values.forEach((value, index) => power.push([end - values.length + 1 + index, value, 1]));
   while (power.length && power[0][1] === null) power.shift();
+  showSpan(hour.day);
   for (const point of kept) {
     const last = power[power.length - 1];
     if (!last || point[0] > last[0]) power.push(point);
@@ -47,13 +48,30 @@ function showHour() {
   draw();
 }
 
-// the chart in words: five minutes a line, the newest first
+function showSpan(has) {
+  const day = pastSpan === "day", hour = t("The last hour"), all = t("The last day");
+  setText($("h-past"), day ? all : hour);
+  $("chart").setAttribute("aria-label", day ? t("Power over the last day") : t("Power over the last hour"));
+  setText($("span"), day ? hour : all);
+  if (has !== undefined) $("span").hidden = !has;
+}
+
+function otherSpan() {
+  [pastSpan, STEP_S, STEPS] = pastSpan === "hour" ? ["day", 60, 1440] : ["hour", 10, 360];
+  power.length = 0;
+  setText($("pointed"), "");
+  showSpan();
+  redraw();
+  askHour();
+}
+
+// the chart in words: five minutes a line, or half-hours, the newest first
 function showMinutes() {
   if (!$("minutes").open) return;
   const sums = new Map();
   for (const [at, value] of power) {
     if (value === null) continue;
-    const start = Math.floor(at * STEP_S / 300) * 300;
+    const start = Math.floor(at / 30) * 30 * STEP_S;
     const sum = sums.get(start) || [0, 0];
     sums.set(start, [sum[0] + value, sum[1] + 1]);
   }
@@ -107,7 +125,7 @@ function draw() {
         return [from && from - (to - from) * .05, to + (to - from) * .05];
       }}},
     axes: [
-      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [60, 120, 300, 600, 900, 1200, 1800], size: WALL ? 34 : 28, gap: 4},
+      {...axis, space: 60, values: (u, ticks) => ticks.map(at => clock(at, true)), incrs: [60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600], size: WALL ? 34 : 28, gap: 4},
       {...axis, size: WALL ? 78 : 56, gap: 4, incrs: [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000], values: (u, ticks) => {
         const kilo = Math.max(...ticks.map(Math.abs)) >= 2000;
         return ticks.map(value => kilo ? number(value / 1000, ticks.some(one => one % 1000) ? 1 : 0) + NBSP + "kW" : watts(value));
