@@ -108,6 +108,7 @@ class Program:
         self.loose = {name for name in self.modules if name in self.named or (
             name.rpartition(".")[0] + "." in rooms and name.rpartition(".")[2] in words)}
         self.literal = set(self.asked.values())
+        self.whole = set()  # imported as modules
 
     def _places(self):
         """`places`: {module that comes out: its name in the slot}, names of the ROM but for those that are put
@@ -144,8 +145,10 @@ class Program:
                       and last(node.value.func) == "__import__" and isinstance(node.value.args[0], ast.Constant)):
                     if node.value.args[0].value in self.modules:
                         module.imports[id(node.targets[0])] = node.value.args[0].value, None
-            for wanted, _ in module.imports.values():
+            for wanted, member in module.imports.values():
                 self.modules[wanted].wanted = True
+                if member is None:  # it may be handed on, and asked for its globals by who knows no names of ours
+                    self.whole.add(wanted)
 
     def _texts(self):
         self.words = set()
@@ -166,7 +169,7 @@ class Program:
             return False
         if name in _ROM or name in self.foreign:
             return True
-        if module.name in self.loose or module.name == HEAD:
+        if module.name in self.loose | self.whole or module.name == HEAD:
             return name in self.words or not module.wanted
         return not module.wanted and (module.name, name) not in self.literal
 
