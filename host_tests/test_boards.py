@@ -21,9 +21,8 @@ from esptool.bin_image import LoadFirmwareImage
 from host_tests import official
 from host_tests.brokers import free_port, wait_for_port
 from host_tests.test_image import files_of
-from tools import appimage, boards, container, dongle, frozen, image, partitions, primer, stock
+from tools import appimage, boards, container, dongle, frozen, image, mpy, partitions, primer, stock
 from tools.compile import micropython, simulation
-from tools.machine_code import mpy
 from tools.paths import BOARDS, FIRMWARE, ROOT
 
 NAMES = boards.names()

@@ -19,9 +19,8 @@ import pytest
 import segno
 from littlefs import LittleFS
 
-from tools import container, flashed, image, label, pages, signing, slot
+from tools import container, flashed, image, label, mpy, pages, signing, slot
 from tools.compile import slot_tree
-from tools.machine_code import mpy
 from tools.names import EVERYWHERE, ON_THE_CHIP
 from tools.paths import FIRMWARE, ROOT
 from wattport.history import store

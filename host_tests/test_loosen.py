@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.compile import RUNTIMES, compile_text, slot_tree
-from tools.loosen import MpyError, loosen
+from tools.loosen import loosen
+from tools.mpy import FormatError
 
 TEXT = '''
 table = {"w1x": "w2x", "w3x": ("w4x", "a longer text than ten letters")}
@@ -91,7 +92,7 @@ def test_a_module_with_native_code_stays_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("data", (b"", b"M\x05\x00\x1f", b"XX\x00\x1f", b"M\x06\x00\x1f\x7f"))
 def test_what_is_no_module_is_refused(data):
-    with pytest.raises(MpyError):
+    with pytest.raises(FormatError):
         loosen(data)
 
 
@@ -99,7 +100,7 @@ def test_what_is_no_module_is_refused(data):
 @given(st.data())
 def test_a_module_that_is_cut_short_is_refused(tmp_path_factory, data):
     plain = compiled(TEXT, tmp_path_factory.getbasetemp())
-    with pytest.raises(MpyError):
+    with pytest.raises(FormatError):
         loosen(plain[:data.draw(st.integers(0, len(plain) - 1))])
 
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tools import machine_code
+from tools import machine_code, mpy
 from tools.machine_code import (
     ARCHITECTURES,
     Crashed,
@@ -21,7 +21,6 @@ from tools.machine_code import (
     Module,
     Overrun,
     ReadOnlyWritten,
-    mpy,
     viper_functions,
 )
 from tools.paths import FIRMWARE

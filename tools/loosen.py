@@ -9,11 +9,8 @@ of a global, an attribute, a function, a parameter.
 The format: version 6 of .mpy, py/persistentcode.c and py/bc.h of MicroPython 1.25. No instruction changes its length.
 """
 
-_VERSION = 6
-_BYTECODE = 0
-_STRING, _TUPLE = 5, 10  # kinds of objects
-_TEXTS = (5, 6)
-_NUMBERS = (7, 8, 9)
+from tools.mpy import BYTECODE, STR, FormatError, Reader
+
 _LOAD_STRING, _LOAD_OBJECT = 0x10, 0x23
 # format of an instruction by its upper four bits: nothing, a name, a number, an offset
 _FORMAT = 0x3A4
@@ -21,31 +18,8 @@ _NAME, _NUMBER, _OFFSET = 1, 2, 3
 _EXTRA_BYTE = 0x9E  # none of these bits: one more byte
 
 
-class MpyError(Exception):
-    """This is no file that is known here."""
-
-
-class _NativeError(MpyError):
-    pass
-
-
-class _Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def take(self, size):
-        self.at += size
-        if self.at > len(self.data):
-            raise MpyError("it ends too soon")
-        return self.data[self.at - size:self.at]
-
-    def number(self):
-        value = 0
-        while True:
-            byte, = self.take(1)
-            value = value << 7 | byte & 127
-            if byte < 128:
-                return value
+class _NativeError(Exception):
+    """Nobody can look into native code."""
 
 
 def _number(value, size=1):
@@ -55,18 +29,6 @@ def _number(value, size=1):
         value >>= 7
         out.append(128 | value & 127)
     return bytes(reversed(out))
-
-
-def _object(reader):
-    """Reads over one."""
-    kind, = reader.take(1)
-    if kind == _TUPLE:
-        for _ in range(reader.number()):
-            _object(reader)
-    elif kind in _TEXTS:
-        reader.take(reader.number() + 1)
-    elif kind in _NUMBERS:
-        reader.take(reader.number())
 
 
 def _names(reader, count):
@@ -110,9 +72,9 @@ class _Uses:
     def _code(self, reader):
         word = reader.number()
         end = reader.at + (word >> 3)
-        if word & 3 != _BYTECODE:
+        if word & 3 != BYTECODE:
             raise _NativeError
-        body = _Reader(reader.data[:end])
+        body = Reader(reader.data[:end])
         body.at = reader.at
         parameters, info, cells = _prelude(body)
         behind = body.at + info
@@ -147,24 +109,23 @@ class _Uses:
 
 def loosen(data, kept=()):
     """A module whose short texts are objects, but for those in `kept`. What has native code, which nobody can look
-    into, stays as it is. MpyError."""
-    reader = _Reader(data)
-    if reader.take(2) != b"M%c" % _VERSION:
-        raise MpyError("this is no .mpy of version %d" % _VERSION)
-    reader.take(2)
+    into, stays as it is. FormatError."""
+    reader = Reader(data)
+    reader.head()
+    head = data[:reader.at]
     names, objects = reader.number(), reader.number()
     names = _names(reader, names)
     start = reader.at
     for _ in range(objects):
-        _object(reader)
+        reader.object()
     code = bytearray(data[reader.at:])
     try:
-        uses = _Uses(_Reader(bytes(code)))
+        uses = _Uses(Reader(bytes(code)))
     except _NativeError:
         return data
     own = next((entry for entry, text in names if text is None), None)
     if max(uses.names.union(uses.strings)) >= len(names):
-        raise MpyError("a name is missing")
+        raise FormatError("a name is missing")
     more = b""
     for number in sorted(uses.strings.keys() - uses.names - {0}):
         text = names[number][1]
@@ -172,10 +133,10 @@ def loosen(data, kept=()):
         if own is None or text is None or text in kept or len(_number(objects)) > size:
             continue
         text = text.encode()
-        more += bytes((_STRING,)) + _number(len(text)) + text + b"\0"
+        more += bytes((STR,)) + _number(len(text)) + text + b"\0"
         names[number] = own, None  # its place in the table stays: numbers have lengths
         for at, size in uses.strings[number]:
             code[at], code[at + 1:at + 1 + size] = _LOAD_OBJECT, _number(objects, size)
         objects += 1
-    return b"".join([data[:4], _number(len(names)), _number(objects), *(entry for entry, _ in names),
+    return b"".join([head, _number(len(names)), _number(objects), *(entry for entry, _ in names),
                      data[start:reader.at], more, code])

@@ -82,6 +82,7 @@ class Program:
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
             self.foreign.update(token.string for token in tokens if token.type == tokenize.NAME)
         self.trace = {}
+        self.keyword_texts = set()  # names by which something is passed: these have to stay names
 
     # ---- who asks for what
 
@@ -108,7 +109,6 @@ class Program:
         self.loose = {name for name in self.modules if name in self.named or (
             name.rpartition(".")[0] + "." in rooms and name.rpartition(".")[2] in words)}
         self.literal = set(self.asked.values())
-        self.whole = set()  # imported as modules
 
     def _places(self):
         """`places`: {module that comes out: its name in the slot}, names of the ROM but for those that are put
@@ -125,6 +125,7 @@ class Program:
     # ---- who imports what
 
     def _own_imports(self):
+        self.whole = set()  # imported as modules
         for module in self.modules.values():
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Import):
@@ -347,10 +348,7 @@ class Program:
         passed = self._keywords()
         self._name_the_rest(passed, [name for name in free if name not in self.passed | self.foreign])
         self.attributes = self._attributes([name for name in free if name not in self.keywords.values()])
-        texts = {out: self._text(out) for out in self.groups}
-        self.keyword_texts = {part.arg for text in texts.values() for part in ast.walk(ast.parse(text))
-                              if isinstance(part, ast.keyword)}
-        return texts
+        return {out: self._text(out) for out in self.groups}
 
     def paths(self):
         """{module that comes out: path of its file}"""

@@ -4,7 +4,7 @@
 import ast
 
 from tools.scopes import FUNCTIONS
-from tools.slot_module import HEAD, MODULES, SlotError, last, last_part
+from tools.slot_module import HEAD, MODULES, SlotError, last_part
 
 
 class Writer(ast.NodeTransformer):
@@ -122,14 +122,11 @@ class Writer(ast.NodeTransformer):
         if id(node) in self._program.asked:
             name, member = self._program.asked[id(node)]
             return ast.Constant(self._program.modules[name].globals.get(member, member))
-        if isinstance(node.value, str) and node.value in self._program.groups and node.value != HEAD:
-            return ast.Constant(self._program.places[node.value])
+        if isinstance(node.value, str):
+            return ast.Constant(self._program.places.get(node.value, node.value))
         return node
 
     def visit_Call(self, node):
-        if last(node.func) == "__import__" and isinstance(node.args[0], ast.Constant):
-            name = node.args[0].value
-            node.args[0] = ast.Constant(self._program.places.get(name, name))
         asked = self._program.asked.get(id(node.args[1])) if len(node.args) == 2 else None
         if asked and self._program.modules[asked[0]].out == HEAD:  # it is there, and is not to be forgotten
             return self._loaded(*asked)
@@ -155,6 +152,7 @@ class Writer(ast.NodeTransformer):
         self.generic_visit(node)
         if node.arg:
             node.arg = self._program.keywords.get(node.arg, node.arg)
+            self._program.keyword_texts.add(node.arg)
         return node
 
     def visit_Delete(self, node):

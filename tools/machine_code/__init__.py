@@ -18,8 +18,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tools import mpy
 from tools.compile import compile_file
-from tools.machine_code import elf, mpy
+from tools.machine_code import elf
 from tools.paths import PROGRAMS
 
 ARCHITECTURES = tuple(elf.ARCHITECTURES)

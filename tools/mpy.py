@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Read a .mpy file, format 6.3 (MicroPython 1.23 and later), as far as running its machine code needs.
+"""Read a .mpy file, format 6.3 (MicroPython 1.23 and later), as far as running its machine code (tools/machine_code)
+and changing its texts (tools/loosen.py) need.
 
     'M' 6 features small-int-bits, number of qstrs, number of objects, qstrs, objects, the module's code
 
@@ -12,8 +13,8 @@ VERSION, SUB_VERSION = 6, 3
 ARCHITECTURES = {"xtensawin": 10, "rv32imc": 11}
 # an object that is not the table of helpers is an int, or something no leaf kernel can use (None here)
 FUN_TABLE = "mp_fun_table"
-_BYTECODE, _NATIVE, VIPER, _ASSEMBLER = range(4)
-_STR, _BYTES, _INT, _TUPLE = 5, 6, 7, 10
+BYTECODE, _NATIVE, VIPER, _ASSEMBLER = range(4)
+STR, _BYTES, _INT, _TUPLE = 5, 6, 7, 10
 
 
 class FormatError(Exception):
@@ -31,7 +32,7 @@ class Code(NamedTuple):
         return own + [code for child in self.children for code in child.viper()]
 
 
-class _Reader:
+class Reader:
     def __init__(self, data):
         self.data, self.at = data, 0
 
@@ -40,6 +41,15 @@ class _Reader:
             raise FormatError("the file ends in the middle")
         self.at += size
         return self.data[self.at - size:self.at]
+
+    def head(self):
+        """The features; what follows is the number of qstrs."""
+        magic, version, features, _ = self.take(4)
+        if magic != ord("M") or version != VERSION or (features & 3 != SUB_VERSION and features >> 2):
+            raise FormatError("not a .mpy of format %d.%d" % (VERSION, SUB_VERSION))
+        if features & 0x40:
+            self.number()  # the RISC-V extensions in use
+        return features
 
     def number(self):
         value = 0
@@ -56,7 +66,7 @@ class _Reader:
 
     def object(self):
         kind = self.take(1)[0]
-        if kind < _STR:  # the table, None, False, True, Ellipsis
+        if kind < STR:  # the table, None, False, True, Ellipsis
             return None if kind else FUN_TABLE
         size = self.number()
         if kind == _TUPLE:
@@ -64,7 +74,7 @@ class _Reader:
                 self.object()
             return None
         data = self.take(size)
-        if kind in (_STR, _BYTES):
+        if kind in (STR, _BYTES):
             self.take(1)
         return int(data) if kind == _INT else None
 
@@ -73,7 +83,7 @@ class _Reader:
         kind, code = head & 3, self.take(head >> 3)
         if kind == _NATIVE:
             self.number()
-        elif kind != _BYTECODE:
+        elif kind != BYTECODE:
             if self.number():  # the compiler writes 0; flags mean relocations or data of their own
                 raise FormatError("code linked from C")
             if kind == _ASSEMBLER:
@@ -85,14 +95,10 @@ class _Reader:
 
 def read(data, arch):
     """(objects, code of the module) of a .mpy file that was compiled for `arch`."""
-    reader = _Reader(data)
-    magic, version, features, _ = reader.take(4)
-    if magic != ord("M") or version != VERSION or features & 3 != SUB_VERSION:
-        raise FormatError("not a .mpy of format %d.%d" % (VERSION, SUB_VERSION))
+    reader = Reader(data)
+    features = reader.head()
     if features >> 2 & 0x0F != ARCHITECTURES[arch]:
         raise FormatError("not compiled for %s" % arch)
-    if features & 0x40:
-        reader.number()  # the RISC-V extensions in use
     qstrs, objects = reader.number(), reader.number()
     for _ in range(qstrs):
         reader.skip_qstr()
