@@ -64,7 +64,7 @@ def test_the_levels_here_are_those_of_the_m_bus_board():
 
 
 def test_a_hundred_cold_starts_on_weak_supplies_end_in_a_dongle_that_runs_and_none_in_a_reset(tmp_path):
-    found = started(tmp_path, weak(100), seconds=3600, discovery=DISCOVERY)  # a slow machine holds the broker back
+    found = started(tmp_path, weak(100), discovery=DISCOVERY)
     assert len(found) == 100
     for start in found:
         assert not start["reset"] and start["connects"] and start["readings"], start

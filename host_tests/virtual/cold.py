@@ -8,6 +8,7 @@ import asyncio
 import gc
 import json
 import os
+import select
 import socket
 import sys
 import time
@@ -32,6 +33,7 @@ async def sending(self, topic, payload, *rest):
         now["pushed"] += 1
     ADC.capacitor.take(SENDING_MA, 2 + (len(topic) + len(payload)) // 250)
     ADC.capacitor.look()
+    select.sent()
     await publish(self, topic, payload, *rest)
 
 
