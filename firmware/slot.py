@@ -19,6 +19,7 @@ which is where `os.stat` says. All of this stays in the heap, so the index does 
 """
 
 import os
+import sys
 from binascii import crc32
 from io import IOBase
 
@@ -26,7 +27,7 @@ from deflate import RAW, DeflateIO
 
 RECORD = 10
 runs = None  # "a" or "b": the slot that boot.py has mounted
-module = ""  # the path of what an import of e gives: a name or a path of its own would stay in the heap for ever
+_asked = ""  # the path of what an import of e gives
 
 
 class Module(IOBase):
@@ -65,7 +66,7 @@ class Slot:
 
     def find(self, path):
         """(where it begins, how it is read and how long it is), or None."""
-        name = crc32(module if path == "/e.mpy" else path).to_bytes(4, "little")
+        name = crc32(_asked if path == "/e.mpy" else path).to_bytes(4, "little")
         at = -1
         while True:
             at = self.index.find(name[:2], at + 1)
@@ -102,3 +103,17 @@ class Slot:
                     file.read(100)
                 self.file.seek(found[0])
         return Module(file) if is_module else file
+
+
+def load(place):
+    """A module of the program. It is imported as e, which MicroPython has in its ROM: a name and a path of its own
+    would stay in the heap for ever."""
+    global _asked
+    if place not in sys.modules:
+        sys.modules.pop("e", None)
+        _asked = "/%s.mpy" % place
+        try:
+            sys.modules[place] = __import__("e")
+        finally:
+            sys.modules.pop("e", None)
+    return sys.modules[place]

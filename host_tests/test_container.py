@@ -112,6 +112,31 @@ def place(data, path):
     return places(data)[zlib.crc32(path.encode()).to_bytes(4, "little")]
 
 
+def test_a_module_that_is_loaded_by_a_text_leaves_neither_its_name_nor_its_path(tmp_path):
+    modules = {"outer1x.mpy": compiled(tmp_path, "outer", "import slot\ninner = slot.load('inner' + '1x')\nvalue = 1"),
+               "inner1x.mpy": compiled(tmp_path, "inner", "value = 2"),
+               "broken1x.mpy": compiled(tmp_path, "broken", "value = 3\nraise ValueError(value)")}
+    (tmp_path / "program").write_bytes(container.pack(modules))
+    out = mounted(tmp_path, RUNTIMES["micropython32"][0], """
+import micropython, slot
+outer = slot.load("outer" + "1x")
+print(outer.value, outer.inner.value, outer is slot.load("outer" + "1x"), outer.inner is slot.load("inner" + "1x"))
+for _ in range(2):
+    try:
+        slot.load("broken" + "1x")
+    except ValueError as error:
+        print(error, "broken" + "1x" in sys.modules)
+try:
+    slot.load("none" + "1x")
+except ImportError as error:
+    print(error)
+print("e" in sys.modules)
+micropython.qstr_info(1)
+""")
+    assert out.startswith("1 2 True True\n3 False\n3 False\nno module named 'e'\nFalse\n")
+    assert "Q(outer)" in out and "outer1x)" not in out and "inner1x" not in out and "broken1x" not in out
+
+
 def test_what_gets_smaller_is_packed_and_read_as_it_was_also_while_a_module_is_imported(tmp_path):
     modules = {"first.mpy": compiled(tmp_path, "first", "import second\nvalue = second.value + %d" % 10 ** 70),
                "second.mpy": compiled(tmp_path, "second", CODE + "value = 7"),

@@ -334,6 +334,7 @@ def test_the_last_day_is_shown_by_the_minute_and_the_hour_again(quiet, house, ad
     assert 1439 <= page.evaluate("power.length") <= 1440
     wait(page, "#summary", "−500\u00a0W to")
     page.locator("#minutes summary").click()
+    page.locator("#minutes tbody tr").first.wait_for()
     assert 47 <= page.locator("#minutes tbody tr").count() <= 49
     page.locator("#span").click()
     wait(page, "#h-past", "^The last hour$")

@@ -321,7 +321,7 @@ def test_the_hour_and_the_day_can_be_asked_for_and_the_day_survives_a_restart(tm
     with Wire() as wire, House(tmp_path, wire, time={"source": "meter"},
                                tariff={"import_micro": 250000}) as house:
         answer = house.json("/api/hour")
-        assert answer == {"step_s": 10, "end": None, "tariff": {
+        assert answer == {"step_s": 10, "end": None, "day": True, "tariff": {
             "currency": "EUR", "import_micro": 250000, "export_micro": 0, "standing_micro": 0},
             "today": {"import_wh": None, "export_wh": None, "since": None}, "power_w": []}
         first = house.telegram()

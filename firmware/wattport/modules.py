@@ -22,19 +22,10 @@ def forget(*names):
 
 def load(module, name):
     """What `from module import name` gives, by texts: an import statement leaves its names in the heap for ever, even
-    where it is never reached. In a slot the module's own name and path do not stay either: it is imported as e, which
-    is in the ROM, and boot.py's slot.py opens the right one."""
-    place = _place(module)
-    found = sys.modules.get(place)
+    where it is never reached. In a slot the module's own name and path do not stay either (slot.py)."""
     slot = sys.modules.get("slot")
-    if not found and slot and slot.runs:
-        sys.modules.pop("e", None)
-        slot.module = "/%s.mpy" % place
-        try:
-            found = sys.modules[place] = __import__("e")
-        finally:
-            sys.modules.pop("e", None)
-    return getattr(found or __import__(place, None, None, ("*",)), name)
+    module = _place(module)
+    return getattr(slot.load(module) if slot else __import__(module, None, None, ("*",)), name)
 
 
 def fetch(module, name):
