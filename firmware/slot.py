@@ -9,7 +9,7 @@ rounded up to a block of the flash. `tools/container.py` makes the file:
     10 bytes    for each: CRC-32 of its path ("/wgate.mpy"), 4 bytes; where it begins, 3 bytes; 3 more bytes: the lower
                 20 bits are how many bytes of the file it takes, the upper 4 how they are read: 0 as they are, 8 to 15
                 as raw deflate (RFC 1951) with a window of 256 to 32768 bytes. A folder begins at 0 and takes none
-    …           the primer, at 2 + 10 n: the start of a raw deflate block, which gives 1000 bytes; a deflated module
+    …           the primer, at 2 + 10 n: the start of a raw deflate block, which gives 2000 bytes; a deflated module
                 goes on behind it, with its code and what it gave to refer to
     …           the modules, pages and tables
 
@@ -99,7 +99,7 @@ class Slot:
             file = DeflateIO(file, RAW, found[1] >> 20, not is_module)
             if is_module:
                 self.file.seek(2 + len(self.index) * 5)  # half of RECORD
-                for _ in range(10):
+                for _ in range(20):
                     file.read(100)
                 self.file.seek(found[0])
         return Module(file) if is_module else file

@@ -14,7 +14,7 @@ PIECES = [b"a", b"bc", b"\0" * 300, primer.HISTORY[:40], b"wattport.app"]
 
 def read(data):
     """What stands behind the primer."""
-    reader = zlib.decompressobj(-10)
+    reader = zlib.decompressobj(-11)
     found = reader.decompress(primer.BLOCK + data)
     assert reader.eof and not reader.unused_data and found.startswith(primer.HISTORY)
     return found[len(primer.HISTORY):]
@@ -33,7 +33,7 @@ def test_a_match_may_be_as_long_and_as_far_away_as_the_window_lets_it():
 
 
 def test_the_primer_gives_the_history_that_the_device_skips_and_leaves_the_block_open():
-    reader = zlib.decompressobj(-10)
+    reader = zlib.decompressobj(-11)
     assert reader.decompress(primer.BLOCK) == primer.HISTORY and len(primer.HISTORY) == primer.SIZE
     assert not reader.eof and "which gives %d bytes" % primer.SIZE in (flashed.FIRMWARE / "slot.py").read_text()
 
@@ -62,6 +62,6 @@ def test_what_was_learnt_still_fits_the_modules():
     modules = [data for name, data in flashed.parts("xtensawin").items() if name.endswith(".mpy")]
 
     def plain(data):
-        packer = zlib.compressobj(9, zlib.DEFLATED, -10, 9)
+        packer = zlib.compressobj(9, zlib.DEFLATED, -11, 9)
         return len(packer.compress(data) + packer.flush())
     assert sum(len(container._packed("a.mpy", data)[1]) for data in modules) < 0.91 * sum(map(plain, modules))

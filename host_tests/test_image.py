@@ -29,7 +29,7 @@ BOARD = image.board("esp32_generic")
 SIM = ROOT / "tools" / "sim"
 BANNER = b"MicroPython v1.29.0 on 2026-08-26; Generic ESP32 module with OTA with ESP32"
 SPARE = 8  # blocks that the history leaves to others, `history/store.py`
-MOST = 258 * 1024  # bytes of one slot; the goal, 200 KB, is printed by `make bench`
+MOST = 256 * 1024  # bytes of one slot, so that two have room; the goal, 200 KB, is printed by `make bench`
 OTA = [
     ("nvs", 1, 0x02, 0x9000, 0x4000), ("otadata", 1, 0x00, 0xD000, 0x2000), ("phy_init", 1, 0x01, 0xF000, 0x1000),
     ("ota_0", 0, 0x10, 0x10000, 0x180000), ("ota_1", 0, 0x11, 0x190000, 0x180000),

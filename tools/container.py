@@ -11,7 +11,7 @@ NAME = "program"
 _RECORD = 10
 _MOST = 1 << 24
 _MOST_OF_ONE = 1 << 20
-_WINDOW = deflate.WINDOW.bit_length() - 1  # bits of a place; one of 10 takes 1 KiB of the heap during an import
+_WINDOW = deflate.WINDOW.bit_length() - 1  # bits of a place; one of 11 takes 2 KiB of the heap during an import
 _SAVED = 8  # a part of it, to be worth it: pages are packed already
 
 

@@ -2,20 +2,20 @@
 """Raw deflate (RFC 1951) with a code and a history that are there already: what zlib can't write.
 
 The modules of a slot are small and alike. Each for itself has to carry its own Huffman code, and begins with nothing
-to refer to. Here they all go on where one block, the primer, left off: it brings the code and a kilobyte of history,
+to refer to. Here they all go on where one block, the primer, left off: it brings the code and 2000 bytes of history,
 ends on a byte, and whoever reads a module reads it first and goes on in the same block (`firmware/slot.py`). That such
 a reader takes no byte before it needs it is a property of MicroPython's `deflate`: `host_tests/test_container.py`.
 """
 
 from collections import defaultdict
 
-WINDOW = 1024  # how far back a match may lie
+WINDOW = 2048  # how far back a match may lie
 _END = 256
 _LENGTHS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195,
             227, 258)
 _LENGTH_BITS = (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0)
-_DISTANCES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769)
-_DISTANCE_BITS = (0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8)
+_DISTANCES = (1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537)
+_DISTANCE_BITS = (0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9)
 SYMBOLS, DISTANCES = _END + 1 + len(_LENGTHS), len(_DISTANCES)
 _ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)  # of the lengths of the code of the code
 _FAR = 1 << 30

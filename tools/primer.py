@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools import deflate
 
-SIZE = 1000  # bytes of history; firmware/slot.py
+SIZE = 2000  # bytes of history; firmware/slot.py
 _KEPT = Path(__file__).with_suffix(".txt")
 _PIECE, _PART = 16, 5  # bytes that are taken at once, and those of them that are counted
 _ROUNDS = 3

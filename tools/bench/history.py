@@ -48,32 +48,30 @@ print(json.dumps([time.ticks_diff(time.ticks_ms(), start), size, most]))
 '''
 
 
-def record(start):
-    """13 months, every quantity, in the folder where we are: how many times something was written."""
+def record(start, span=DAYS, after=lambda now: None):
+    """So many days, every quantity, in the folder where we are: how many times something was written. `after`: called
+    with the time when a half-hour was."""
     house = meters.make("dsmr5", seed=3, start=start).household
     house.advance(start - house.time)
     half, kept, writes, zone = HalfHour(), None, 0, parse(CENTRAL_EUROPE)
-    room, store.ROOM["h"] = store.ROOM["h"], 1000  # all of it, to see what it takes
-    try:
-        while house.time < start + DAYS * DAY:
-            reading = {name: house[name] for name in REGISTERS + GAUGES}
-            reading["devices"] = {1: {"id": "G", "volume_l": house.child("gas_l")[1]},
-                                  2: {"id": "W", "volume_l": house.child("water_l")[1]}}
-            half.take(reading, house.time, False)
-            ledger = Ledger(kept)
-            marks, half.marks = half.marks, []
-            for mark in marks:
-                ledger.take(mark)
-            ledger.flush()
-            kept = ledger.kept()
+    while house.time < start + span * DAY:
+        reading = {name: house[name] for name in REGISTERS + GAUGES}
+        reading["devices"] = {1: {"id": "G", "volume_l": house.child("gas_l")[1]},
+                              2: {"id": "W", "volume_l": house.child("water_l")[1]}}
+        half.take(reading, house.time, False)
+        ledger = Ledger(kept)
+        marks, half.marks = half.marks, []
+        for mark in marks:
+            ledger.take(mark)
+        ledger.flush()
+        kept = ledger.kept()
+        writes += 1
+        if ledger.next is not None and days.number(zone, ledger.next * HALF) != half.day:
+            for told in days.catch_up(zone, ledger.next * HALF):
+                half.day = told
             writes += 1
-            if ledger.next is not None and days.number(zone, ledger.next * HALF) != half.day:
-                for told in days.catch_up(zone, ledger.next * HALF):
-                    half.day = told
-                writes += 1
-            house.advance(HALF)
-    finally:
-        store.ROOM["h"] = room
+        after(house.time)
+        house.advance(HALF)
     return writes
 
 
@@ -84,9 +82,11 @@ def measure(folder, start):
     place = folder / "history"
     place.mkdir()
     os.chdir(place)
+    room, store.ROOM["h"] = store.ROOM["h"], 1000  # all of it, to see what it takes
     try:
         writes = record(start)
     finally:
+        store.ROOM["h"] = room
         os.chdir(here)
     files = list((place / store.FOLDER).iterdir())
     blocks = sum(-(-file.stat().st_size // BLOCK) for file in files if file.name[0] == "h")
