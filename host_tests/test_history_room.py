@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is kept for at least 13 months, of a household with all that a meter can count, in the room that the flash has."""
+"""Thirteen months are kept of a household with all that a meter can count, in the room that the flash has."""
 
 from tools import cpython
 
