@@ -31,6 +31,7 @@ START = "import sys; sys.path[:0] = ['']; execfile('boot.py'); execfile('main.py
 # 32 bits: what a chip has; pointers of 64 bits take twice that, and then some
 # `machine` and `network`, which a chip has in its ROM, are modules here: they take 5 KB of the heap (test_dongle.py)
 HEAP = {"micropython32": "141k", "micropython": "400k"}
+HEAP_OF_A_CHIP = "134k"  # a stock ESP32 with Wi-Fi has 129 KB, and then there are those 5
 HEAP_WITH_LINE = {"micropython32": "173k", "micropython": "464k"}  # a simulated line lies in there too
 
 
@@ -139,6 +140,12 @@ def command(uart, state, identity, runtime="micropython", program=None, heap=Non
     _link(state / "a", slot_tree(arch) if slot else compile_tree(arch))
     (state / "main.py").write_bytes((FIRMWARE / "main.py").read_bytes())
     return words + ["main.py"], environment
+
+
+def on_a_chip(uart, state, identity, heap=HEAP_OF_A_CHIP):
+    """`command` for the 32-bit port that starts as a stock ESP32 does, from its flash, in as much heap."""
+    flash(state, "micropython32")
+    return command(uart, state, identity, "micropython32", heap=heap, slot="flash")
 
 
 def resolve(uart):

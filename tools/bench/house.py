@@ -80,8 +80,8 @@ class House:
         self.topic = "wattport/%s/" % dongle.prepare(state)
         self.wire = socket.create_server(("127.0.0.1", 0))
         self.wire.setblocking(False)
-        words, environment = dongle.command("tcp:127.0.0.1:%d" % self.wire.getsockname()[1], state,
-                                            self.topic.split("/")[1], "micropython32")
+        words, environment = dongle.on_a_chip("tcp:127.0.0.1:%d" % self.wire.getsockname()[1], state,
+                                              self.topic.split("/")[1])
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.processes = [subprocess.Popen([str(PROGRAMS / "mosquitto"), "-p", str(port)], **quiet),
                           subprocess.Popen(words, env=environment, cwd=state, **quiet)]

@@ -31,8 +31,7 @@ class Portal:
         identity = dongle.prepare(state)
         server = socket.create_server(("127.0.0.1", 0))
         server.settimeout(PATIENCE_S)
-        words, environment = dongle.command("tcp:127.0.0.1:%d" % server.getsockname()[1], state, identity,
-                                            "micropython32")
+        words, environment = dongle.on_a_chip("tcp:127.0.0.1:%d" % server.getsockname()[1], state, identity)
         self.process = subprocess.Popen(words, env={**environment, "WATTPORT_AIR": str(air)}, cwd=state,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wire, _ = server.accept()
