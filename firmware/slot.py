@@ -28,17 +28,23 @@ from deflate import RAW, DeflateIO
 RECORD = 10
 runs = None  # "a" or "b": the slot that boot.py has mounted
 _asked = ""  # the path of what an import of e gives
+annex = None  # memory for the code of what stays, wattport/annex.py
+copy = None  # what the next module is to be added to while it is read
 
 
 class Module(IOBase):
     """A module for an import, which knows by itself where it ends, but would read for ever in one that is cut short."""
 
     def __init__(self, stream):
+        global copy
         self.stream = stream
+        self.copy, copy = copy, None
 
     def readinto(self, buf):
         try:
             if self.stream.readinto(buf):
+                if self.copy is not None:
+                    self.copy.extend(buf)
                 return len(buf)  # less would be the end, and no error when it goes on behind that
         except EOFError:
             pass
@@ -105,15 +111,21 @@ class Slot:
         return Module(file) if is_module else file
 
 
-def load(place):
-    """A module of the program. It is imported as e, which MicroPython has in its ROM: a name and a path of its own
-    would stay in the heap for ever."""
-    global _asked
-    if place not in sys.modules:
-        sys.modules.pop("e", None)
-        _asked = "/%s.mpy" % place
-        try:
-            sys.modules[place] = __import__("e")
-        finally:
+def load(places):
+    """A module of the program, the last of "blit =branch"; those before it are what it imports; = marks one that
+    stays, + one that is forgotten and comes again. It is imported as e, which MicroPython has in its ROM: a name and a
+    path of its own would stay in the heap for ever."""
+    global _asked, copy
+    for name in places.split():
+        place = name.lstrip("=+")
+        if place not in sys.modules:
             sys.modules.pop("e", None)
+            _asked = "/%s.mpy" % place
+            code = copy = annex.start(place) if annex and place != name else None
+            try:
+                sys.modules[place] = __import__("e")
+                if annex and place != name:
+                    annex.run(place, sys.modules[place], code, name[0] == "+")
+            finally:
+                sys.modules.pop("e", None)
     return sys.modules[place]

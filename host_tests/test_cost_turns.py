@@ -74,10 +74,10 @@ async def main():
         told["users of one that broke off"] = half.users
     half.users = 1  # an export goes on
     await answer(Client())
-    told["the rooms stay for another one"] = "wattport.history.store" in sys.modules and half.users == 1
+    told["the rooms stay for another one"] = "wattport.history.past" in sys.modules and half.users == 1
     half.users = 0
     await answer(Client())
-    told["the rooms go with the last one"] = "wattport.history.store" not in sys.modules
+    told["the rooms go with the last one"] = "wattport.history.past" not in sys.modules
     print(json.dumps(told))
 
 asyncio.run(main())

@@ -15,7 +15,7 @@ import json
 
 import flash as nor
 from flash import mounted, unmounted
-from wattport.history import days, store
+from wattport.history import days, past, place, rollup, store
 from wattport.history.halfhour import HalfHour
 from wattport.history.ledger import Ledger
 from wattport.posixzone import parse
@@ -45,7 +45,7 @@ class Dongle:
                 ledger.take(mark)
             ledger.flush()
             self.half.kept = ledger.kept()
-            for _ in days.catch_up(ZONE, self.half.kept[3] * HALF):
+            for _ in rollup.catch_up(ZONE, self.half.kept[3] * HALF):
                 pass
 
 
@@ -53,7 +53,7 @@ def look(since, until, now):
     """All that was closed before the cut is there, and right. since: the oldest that must be."""
     first = None
     end = None
-    for start, flags, values in store.rows(since, now):
+    for start, flags, values in past.rows(since, now):
         if first is None:
             first = start
         assert end is None or start == end, (start, end)
@@ -77,12 +77,12 @@ for half in range({HALVES}):
         flash.journal.clear()
     for second in (2, 1000, 1795):
         if before:
-            closed.append((len(flash.journal), utc + second, dongle.half.kept[3] * HALF, store.files("h")[0][0] * HALF))
+            closed.append((len(flash.journal), utc + second, dongle.half.kept[3] * HALF, place.files("h")[0][0] * HALF))
         dongle.telegram(utc + second)
 journal = flash.journal
-told = {"writes": len(journal), "files": len(store.files("h")), "dropped": store.files("h")[0][1] - 1,
+told = {"writes": len(journal), "files": len(place.files("h")), "dropped": place.files("h")[0][1] - 1,
         "days": len([row for row in days.rows(0, 99999) if row])}
-closed.append((len(journal) + 1, 0, 0, store.files("h")[0][0] * HALF))
+closed.append((len(journal) + 1, 0, 0, place.files("h")[0][0] * HALF))
 unmounted()
 
 starts = place = 0
@@ -102,7 +102,7 @@ for number, (at, new) in enumerate(journal):
         end = (utc + HALF) // HALF * HALF
         one.telegram(end + 2)
         first, total = None, 0
-        for start, flags, values in store.rows(0, 2 * START):
+        for start, flags, values in past.rows(0, 2 * START):
             first = first or start
             total += values["import_wh"]
         assert total == end - first, (number, total, end - first)

@@ -21,7 +21,7 @@ from wattport import modules, posixzone  # noqa: E402
 from wattport import settings as document  # noqa: E402
 from wattport.alert import store as alert_store  # noqa: E402
 from wattport.alert import watch  # noqa: E402
-from wattport.history import days, export, store  # noqa: E402
+from wattport.history import days, export, past, rollup, store  # noqa: E402
 from wattport.history.halfhour import HalfHour  # noqa: E402
 from wattport.history.ledger import Ledger  # noqa: E402
 from wattport.history.rows import CLOCK, ESTIMATED, NEW  # noqa: E402
@@ -149,7 +149,7 @@ class Year:
         self.half.kept = ledger.kept()
         self.closed = ledger.next * HALF
         if days.number(ZONE, self.closed) != self.half.day:
-            for told in days.catch_up(ZONE, self.closed):
+            for told in rollup.catch_up(ZONE, self.closed):
                 self.half.day = told
 
     def live(self, seconds, step=QUARTER):
@@ -244,7 +244,7 @@ def total(rows, name):
 
 def test_days_and_the_half_hours_since_add_up_to_the_registers_to_the_wh(year):
     kept = [row for row in days.rows(0, 1 << 30) if row]
-    rest = list(store.rows(days.bounds(ZONE, kept[-1][0])[1], 1 << 31))
+    rest = list(past.rows(days.bounds(ZONE, kept[-1][0])[1], 1 << 31))
     running = dict(zip(year.half.kept[2].split(), zip(year.half.kept[7], year.half.kept[8])))
     for name in ALL:
         before, last = running[name]
@@ -257,11 +257,11 @@ def test_every_day_is_there_and_each_is_the_sum_of_its_half_hours(year):
     assert [row[0] for row in kept] == list(range(first, first + 365))
     assert {days.bounds(ZONE, row[0])[1] - days.bounds(ZONE, row[0])[0] for row in kept} == {
         23 * 3600, DAY, 25 * 3600}
-    held = [row[0] for row in store.rows(0, 1 << 31)]
+    held = [row[0] for row in past.rows(0, 1 << 31)]
     for number, _, values in kept:
         since, until = days.bounds(ZONE, number)
         if since >= held[0]:
-            rows = list(store.rows(since, until))
+            rows = list(past.rows(since, until))
             assert len(rows) == (until - since) // HALF
             assert {name: total(rows, name) for name in ALL} == {name: values[name] for name in ALL}
 
@@ -269,7 +269,7 @@ def test_every_day_is_there_and_each_is_the_sum_of_its_half_hours(year):
 def test_no_peak_is_told_that_never_was(year):
     kept = [row for row in days.rows(0, 1 << 30) if row]
     assert max(row[2].get("power_import_max_w", 0) for row in kept) == year.peak
-    for row in store.rows(0, 1 << 31):
+    for row in past.rows(0, 1 << 31):
         if not row[1] & (ESTIMATED | NEW | CLOCK):
             assert row[2]["import_wh"] <= row[2]["power_import_max_w"] + 20_000  # no half-hour holds two
 
@@ -284,7 +284,7 @@ def test_a_silent_meter_leaves_estimates_and_a_swap_one_mark(year):
 
 
 def test_a_full_file_system_takes_the_oldest_half_hours_and_nothing_else(year):
-    held = [row[0] for row in store.rows(0, 1 << 31)]
+    held = [row[0] for row in past.rows(0, 1 << 31)]
     assert held == list(range(held[0], year.closed, HALF))
     assert START + 100 * DAY < held[0] < START + 330 * DAY
 

@@ -20,7 +20,7 @@ from tools.bench import past
 cpython.install()
 
 from wattport import posixzone  # noqa: E402
-from wattport.history import export, store  # noqa: E402
+from wattport.history import export, place  # noqa: E402
 
 OFFICE = shutil.which("soffice")
 PATIENCE = 120
@@ -59,7 +59,7 @@ def folder(tmp_path_factory):
             (folder / (name + ".csv")).write_bytes("".join(piece for piece in pieces if piece).encode())
     finally:
         os.chdir(here)
-        store.let_go()
+        place.let_go()
     return folder
 
 

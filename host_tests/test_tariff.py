@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tools import cpython, tariff, zones
-from tools.bench import past
+from tools.bench import past as bench_past
 
 cpython.install()
 
 from wattport import posixzone  # noqa: E402
-from wattport.history import export, store  # noqa: E402
+from wattport.history import export, past  # noqa: E402
 from wattport.tariff.compare import run  # noqa: E402
 from wattport.tariff.cost import Account  # noqa: E402
 from wattport.tariff.days import MISSING  # noqa: E402
@@ -297,11 +297,11 @@ def test_the_tool_reads_what_the_dongle_exports(tmp_path, monkeypatch):
     rows = [values for _, _, values in year("Europe/Brussels")[48 * 298:48 * 302]]  # over the end of summer time
     start = int(year("Europe/Brussels")[48 * 298][0].timestamp())
     names = ("import_wh", "export_wh", "import_t1_wh", "import_t2_wh")
-    past.write(tmp_path, start, [{name: values[name] for name in names} for values in rows])
+    bench_past.write(tmp_path, start, [{name: values[name] for name in names} for values in rows])
     monkeypatch.chdir(tmp_path)
     zone = posixzone.parse(posixzone.CENTRAL_EUROPE)
     for utc in (False, True):
         text = "".join(line for line in export.csv(zone, "halfhour", start, start + 1800 * len(rows), utc) if line)
         (tmp_path / "history.csv").write_text(text, newline="")
         found = tariff.history(tmp_path / "history.csv", zone)
-        assert found == list(store.rows(start, start + 1800 * len(rows))) and len(found) == 4 * 48
+        assert found == list(past.rows(start, start + 1800 * len(rows))) and len(found) == 4 * 48

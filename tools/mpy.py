@@ -97,7 +97,7 @@ def read(data, arch):
     """(objects, code of the module) of a .mpy file that was compiled for `arch`."""
     reader = Reader(data)
     features = reader.head()
-    if features >> 2 & 0x0F != ARCHITECTURES[arch]:
+    if features >> 2 & 0x0F not in (0, ARCHITECTURES[arch]):  # 0: no machine code
         raise FormatError("not compiled for %s" % arch)
     qstrs, objects = reader.number(), reader.number()
     for _ in range(qstrs):

@@ -45,7 +45,9 @@ _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate
     heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
     ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
 # what is called so elsewhere: modules of asyncio, main.py, what stands for each module (firmware/wattport/modules.py)
-_NO_PLACE = frozenset("asyncio builtins collections core event funcs lock main stream e".split())
+_NO_PLACE = frozenset("annex asyncio builtins collections core event funcs lock main stream e".split())
+_AGAIN = frozenset(("wattport.web.api",))  # it comes and goes; the copy of its code stays (wattport/annex.py)
+_ASKED_FOR = frozenset(("wattport.annex",))  # by main.py
 _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 # the compiler knows them, or something built in looks for them in any object
 _SPECIAL = frozenset("""const micropython native viper bytecode ptr ptr8 ptr16 ptr32 uint int bool object super self
@@ -82,6 +84,7 @@ class Program:
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
             self.foreign.update(token.string for token in tokens if token.type == tokenize.NAME)
         self.trace = {}
+        self.loaders = set()  # modules that come out and load others
         self.keyword_texts = set()  # names by which something is passed: these have to stay names
 
     # ---- who asks for what
@@ -89,7 +92,7 @@ class Program:
     def _asked(self):
         """`asked`: {id of the text: (module, name)} where load or fetch is given both as texts. Of a module that is
         named nowhere else nobody asks for anything else."""
-        self.asked, loose = {}, []
+        self.asked, self.loads, loose = {}, set(), []
         for module in self.modules.values():
             plain = set()
             for node in ast.walk(module.tree):
@@ -98,7 +101,9 @@ class Program:
                 texts = [part for part in node.args if isinstance(part, ast.Constant) and part.value in self.modules]
                 if last(node.func) == "forget":
                     plain.update(map(id, texts))
-                elif len(node.args) == 2 and texts and isinstance(node.args[1], ast.Constant):
+                    continue
+                self.loads.update(map(id, texts[:1]))
+                if len(node.args) == 2 and texts and isinstance(node.args[1], ast.Constant):
                     plain.update((id(texts[0]), id(node.args[1])))
                     self.asked[id(node.args[1])] = texts[0].value, node.args[1].value
             if module.name != MODULES:
@@ -106,7 +111,7 @@ class Program:
         self.named = {name for text in loose for name in _OURS.findall(text)}
         rooms = {text for text in loose if text.startswith("wattport.") and text.endswith(".")}
         words = {word for text in loose for word in _WORDS.findall(text)}
-        self.loose = {name for name in self.modules if name in self.named or (
+        self.loose = {name for name in self.modules if name in self.named or name in _ASKED_FOR or (
             name.rpartition(".")[0] + "." in rooms and name.rpartition(".")[2] in words)}
         self.literal = set(self.asked.values())
 
@@ -150,6 +155,33 @@ class Program:
                 self.modules[wanted].wanted = True
                 if member is None:  # it may be handed on, and asked for its globals by who knows no names of ours
                     self.whole.add(wanted)
+        outs = {out: [self.modules[name].out for module in modules for name in self._at_top(module)]
+                for out, modules in self.groups.items()}
+        self._tops = {out: [name for name in names if name != out and not stays(name)] for out, names in outs.items()}
+
+    def _at_top(self, module):
+        """The names of modules of ours that a module imports when it is imported itself."""
+        for node in module.tree.body:
+            for alias in getattr(node, "names", ()) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+                if id(alias) in module.imports:
+                    yield module.imports[id(alias)][0]
+
+    def needs(self, out):
+        """What is to be loaded for a module, in this order, it being the last: an import from within another holds on
+        to all that is only there while that one is imported."""
+        order = []
+
+        def add(name):
+            if name in order or name in under:
+                return
+            under.add(name)
+            for wanted in self._tops[name]:
+                add(wanted)
+            order.append(name)
+
+        under = set()
+        add(out)
+        return " ".join(("=" if stays(name) else "+" if name in _AGAIN else "") + self.places[name] for name in order)
 
     def _texts(self):
         self.words = set()
@@ -362,11 +394,9 @@ class Program:
             if module.name in done:
                 return
             done.add(module.name)
-            for node in module.tree.body:
-                for alias in getattr(node, "names", ()) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
-                    wanted = module.imports.get(id(alias))
-                    if wanted and self.modules[wanted[0]] in modules:
-                        add(self.modules[wanted[0]])
+            for name in self._at_top(module):
+                if self.modules[name] in modules:
+                    add(self.modules[name])
             order.append(module)
 
         for module in modules:
@@ -389,6 +419,6 @@ class Program:
                 texts.append(text)
         if not any(re.search(r"\bconst\(", text) for text in texts):
             texts = [text for text in texts if text != "from micropython import const"]
-        if out != HEAD and any(re.search(r"\b%s\(" % self.load, text) for text in texts):
+        if out in self.loaders:
             texts.insert(0, "from %s import %s as %s" % (HEAD, self.modules[MODULES].globals["load"], self.load))
         return "\n".join(texts) + "\n"

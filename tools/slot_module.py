@@ -12,7 +12,7 @@ MODULES = "wattport.modules"
 _PLACE = "    return name  # as it is", """    if not name.startswith("wattport.") or name == "wattport.app":
         return name
     room, _, last = name[9:].rpartition(".")
-    return room[:1] + last"""
+    return "=" * (room in ("crypto", "decode", "frame", "link")) + room[:1] + last"""
 
 
 def flat(name):

@@ -106,8 +106,12 @@ class Writer(ast.NodeTransformer):
         member = module.globals.get(member, member)
         if module.out == self._module.out:
             return ast.Name(member, ast.Load())
-        load = self._program.modules[MODULES].globals["load"] if self._module.out == HEAD else self._program.load
-        texts = [ast.Constant(self._program.places[module.out]), ast.Constant(member)]
+        if self._module.out == HEAD:
+            load = self._program.modules[MODULES].globals["load"]
+        else:
+            load = self._program.load
+            self._program.loaders.add(self._module.out)
+        texts = [ast.Constant(self._program.needs(module.out)), ast.Constant(member)]
         return ast.Call(ast.Name(load, ast.Load()), texts, [])
 
     # ---- nodes
@@ -122,6 +126,8 @@ class Writer(ast.NodeTransformer):
         if id(node) in self._program.asked:
             name, member = self._program.asked[id(node)]
             return ast.Constant(self._program.modules[name].globals.get(member, member))
+        if id(node) in self._program.loads:
+            return ast.Constant(self._program.needs(self._program.modules[node.value].out))
         if isinstance(node.value, str):
             return ast.Constant(self._program.places.get(node.value, node.value))
         return node

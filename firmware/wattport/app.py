@@ -15,6 +15,7 @@ _HEALTH_S = const(60)
 _FIRST_HEALTH_S = const(5)
 _STARVED = const(2048)  # bytes of the system's heap with which no packet can be sent
 _RESTART_S = const(3)
+_PROVEN_S = const(60)
 _TIME_S = const(60)  # in which a TLS connection waits for the time
 _UNCHECKED = ("dsmr2", "iec62056-21", "tic")  # no checksum protects them, or a weak one
 
@@ -207,6 +208,7 @@ class App:
         looks = -1
         left_s = _FIRST_HEALTH_S
         starved = 0
+        proven = False
         while True:
             if self.line.looks != looks:
                 looks = self.line.looks
@@ -226,6 +228,9 @@ class App:
                     self.log("error", "Python's heap has taken what Wi-Fi lives on: restart")
                     self.restart()
                 left_s = _HEALTH_S
+                if not proven and self.log.uptime_s() > _PROVEN_S:
+                    proven = True
+                    fetch("wattport.annex", "lasts")()
                 if self.window:
                     fetch("wattport.tariff.projection", "tell")(self)
                 if self.hour:

@@ -9,10 +9,15 @@ def _place(name):
     return name  # as it is
 
 
+def _alone(place):
+    """In a slot, what a module needs stands before it, and at itself that it stays (slot.py)."""
+    return place.rpartition(" ")[2].lstrip("=+")
+
+
 def forget(*names):
     """Let go of modules by name ("wattport.net.dns"); what still refers to their functions keeps those."""
     for name in names:
-        name = _place(name)
+        name = _alone(_place(name))
         sys.modules.pop(name, None)
         package, _, module = name.rpartition(".")
         package = sys.modules.get(package)
@@ -25,7 +30,7 @@ def load(module, name):
     where it is never reached. In a slot the module's own name and path do not stay either (slot.py)."""
     slot = sys.modules.get("slot")
     module = _place(module)
-    return getattr(slot.load(module) if slot else __import__(module, None, None, ("*",)), name)
+    return getattr(slot.load(module) if slot else __import__(_alone(module), None, None, ("*",)), name)
 
 
 def fetch(module, name):

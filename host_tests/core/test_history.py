@@ -3,9 +3,10 @@
 
 import os
 
-from wattport.history import days, export, repair, store
+from wattport.history import days, export, past, place, repair, store
 from wattport.history.halfhour import HalfHour
 from wattport.history.ledger import Ledger
+from wattport.history.record import write
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, Rows, spread
 from wattport.history.segment import Segment
 from wattport.posixzone import parse
@@ -17,10 +18,10 @@ ZONE = parse("CET-1CEST,M3.5.0,M10.5.0/3")
 
 def clean():
     """An empty folder of its own; the tests of a module run one after another."""
-    store.FOLDER = "history-test"
+    place.FOLDER = "history-test"
     try:
-        for name in os.listdir(store.FOLDER):
-            os.remove(store.FOLDER + "/" + name)
+        for name in os.listdir(place.FOLDER):
+            os.remove(place.FOLDER + "/" + name)
     except OSError:
         pass
 
@@ -28,10 +29,10 @@ def clean():
 def done():
     clean()
     try:
-        os.rmdir(store.FOLDER)
+        os.rmdir(place.FOLDER)
     except OSError:
         pass
-    store.FOLDER = "history"
+    place.FOLDER = "history"
 
 
 class House:
@@ -79,7 +80,7 @@ class House:
         return total(rows) == registers[names.index("import_wh")] - 1000
 
     def rows(self, since=0, until=2 * NOON):
-        return list(store.rows(since, until))
+        return list(past.rows(since, until))
 
 
 def total(rows, name="import_wh"):
@@ -93,7 +94,7 @@ def test_a_record_reads_back_as_it_was_written():
               [None, 228000, 1, 0, 0, 0], [7, None, 1, 0, 0, 0], [None, 228000, 0, 2, 3, 0])
     buf = b""
     for i, row in enumerate(values):
-        buf += bytes(out.write((0, ESTIMATED, NEW | PART, CLOCK, 0, 0)[i], row, (0, 0, 70, 0, 0, 300)[i],
+        buf += bytes(write(out, (0, ESTIMATED, NEW | PART, CLOCK, 0, 0)[i], row, (0, 0, 70, 0, 0, 300)[i],
                                (1, 1, 1, 2, 1, 5000)[i]))
     at = 0
     for i, row in enumerate(values):
@@ -106,7 +107,7 @@ def test_a_record_reads_back_as_it_was_written():
 
 def test_a_half_record_is_not_whole_and_a_flipped_bit_is_seen():
     names = ["import_wh", "voltage_min_mv"]
-    whole = bytes(Rows(names, 0).write(0, [300, 230000]))
+    whole = bytes(write(Rows(names, 0), 0, [300, 230000]))
     for size in range(len(whole)):
         try:
             Rows(names, 0).read(whole[:size], 0, size)
@@ -140,7 +141,7 @@ def test_a_half_hour_is_what_the_registers_rose_from_its_beginning_to_its_end():
         (NOON + HALF, 0, {"import_wh": 180, "import_t1_wh": 0, "import_t2_wh": 0, "export_wh": 0,
                           "power_import_max_w": 360, "power_export_max_w": 0, "voltage_min_mv": 229000,
                           "voltage_max_mv": 230100})]
-    assert len(store.files("h")) == 1
+    assert len(place.files("h")) == 1
     done()
 
 
@@ -193,9 +194,9 @@ def test_a_gap_of_months_is_one_record():
     house.registers["import_wh"] += 1_000_000
     house.run(2000)
     count = 0
-    for _ in store.rows(0, 2 * NOON):
+    for _ in past.rows(0, 2 * NOON):
         count += 1
-    assert count > 4800 and os.stat(store.path(store.files("h")[0][2]))[6] < 500
+    assert count > 4800 and os.stat(place.path(place.files("h")[0][2]))[6] < 500
     done()
 
 
@@ -207,7 +208,7 @@ def test_after_a_restart_it_goes_on_from_the_registers_of_the_last_row():
     house.registers["import_wh"] += 5
     house.run(HALF)
     rows = house.rows()
-    assert [row[1] for row in rows] == [NEW, ESTIMATED, ESTIMATED] and len(store.files("h")) == 1
+    assert [row[1] for row in rows] == [NEW, ESTIMATED, ESTIMATED] and len(place.files("h")) == 1
     house.run(HALF)
     assert house.grown(house.rows())
     done()
@@ -234,10 +235,10 @@ def test_another_meter_begins_a_new_series_within_its_half_hour():
         assert [row[1] for row in rows] == [NEW, NEW | PART, 0]
         # 59 rises until the last telegram of the old one
         assert [row[2]["import_wh"] for row in rows] == [180, 59 + 120, 180]
-        assert len(store.files("h")) == 2
+        assert len(place.files("h")) == 2
         house.restart()
         house.run(HALF)
-        assert len(store.files("h")) == 2
+        assert len(place.files("h")) == 2
     done()
 
 
@@ -327,7 +328,7 @@ def test_a_child_meter_that_comes_later_counts_from_then():
     rows = house.rows()
     assert total(rows, "1.volume_l") == 241 and total(rows, "2.volume_l") == 10
     assert house.grown(rows)
-    assert Segment(store.path(store.files("h")[-1][2])).head["ids"] == {"1": "G8", "2": "W1"}
+    assert Segment(place.path(place.files("h")[-1][2])).head["ids"] == {"1": "G8", "2": "W1"}
     done()
 
 
@@ -339,7 +340,7 @@ def test_a_range_gives_the_rows_that_start_in_it_from_however_many_files():
             house.run(HALF, every=900, wh=3)
     finally:
         store.FULL = full
-    assert len(store.files("h")) > 4
+    assert len(place.files("h")) > 4
     every = house.rows()
     assert len(every) == 199 and [row[0] for row in every] == [NOON + HALF * i for i in range(199)]
     for since, until in ((0, 7), (3, 150), (77, 78), (50, 50), (190, 300)):
@@ -351,7 +352,7 @@ def test_a_range_gives_the_rows_that_start_in_it_from_however_many_files():
 def test_a_torn_end_is_dropped_and_what_follows_is_found():
     house = House()
     house.run(3 * HALF + 100)
-    name = store.path(store.files("h")[0][2])
+    name = place.path(place.files("h")[0][2])
     with open(name, "rb") as file:
         whole = file.read()
     for size in range(1, 12):
@@ -383,7 +384,7 @@ def test_rows_that_are_brought_in_count_instead_of_those_that_were_recorded():
     number = NOON // HALF
     assert bring(mended[:8]) == (number, number + 6, 7)
     assert bring(mended[:1] + mended[8:]) == (number + 7, number + 58, 52)
-    assert len(store.files("h")) == 2
+    assert len(place.files("h")) == 2
     wanted = [(row[0], row[1], {"import_wh": 7} if 4 <= i < 9 else row[2]) for i, row in enumerate(before)]
     assert house.rows() == wanted
     house.restart()
@@ -414,7 +415,7 @@ def test_the_oldest_file_goes_when_the_room_is_full():
         house.run(400 * HALF, every=900, wh=3)
     finally:
         store.FULL, store.ROOM["h"] = full, room
-    files = store.files("h")
+    files = place.files("h")
     assert len(files) <= 6 and files[0][1] > 3
     assert house.rows()[-1][0] == NOON + 398 * HALF
     done()

@@ -3,7 +3,7 @@
 
 from test_history import HALF, House, done, total
 
-from wattport.history import days, store
+from wattport.history import days, place, rollup
 from wattport.history.rows import ESTIMATED, PART
 from wattport.posixzone import parse
 
@@ -18,7 +18,7 @@ def kept():
 
 def caught_up(house):
     closed = house.half.kept[3] * HALF
-    for told in days.catch_up(ZONE, closed):
+    for told in rollup.catch_up(ZONE, closed):
         last = told
     assert last == days.number(ZONE, closed)
 
@@ -47,7 +47,7 @@ def test_days_that_were_missed_are_made_up_for_and_none_is_counted_twice():
     caught_up(house)
     caught_up(house)
     found = kept()
-    assert len(found) == 25 and len(store.files("d")) == 1
+    assert len(found) == 25 and len(place.files("d")) == 1
     assert [row[1] & ESTIMATED for row in found] == [0, 0, 0] + [ESTIMATED] * 21 + [0]
     begin, end = days.bounds(ZONE, found[0][0])[0], days.bounds(ZONE, found[-1][0])[1]
     assert sum([row[2]["import_wh"] for row in found]) == total(house.rows(begin, end))

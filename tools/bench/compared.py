@@ -27,14 +27,14 @@ before = gc.mem_alloc()
 most = cents = 0
 began = time.ticks_ms()
 spent = 0  # on measuring
-from wattport.history import store  # noqa: E402
+from wattport.history import past  # noqa: E402
 from wattport.tariff import compare  # noqa: E402
 from wattport.tariff.cost import Account  # noqa: E402
 
 market = load("wattport.tariff.market", "Market")()
 for at in range(0, len(names), at_once):
     accounts = [Account(reader(name), market) for name in names[at:at + at_once]]
-    for step in compare.steps(accounts, store.rows(start, end), zone, start, end):
+    for step in compare.steps(accounts, past.rows(start, end), zone, start, end):
         if step:
             then = time.ticks_ms()
             gc.collect()

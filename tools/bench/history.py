@@ -13,9 +13,10 @@ from tools.compile import RUNTIMES, micropython
 
 cpython.install()
 
-from wattport.history import days, store  # noqa: E402
+from wattport.history import days, rollup, store  # noqa: E402
 from wattport.history.halfhour import HalfHour  # noqa: E402
 from wattport.history.ledger import Ledger  # noqa: E402
+from wattport.history.place import FOLDER  # noqa: E402
 from wattport.posixzone import CENTRAL_EUROPE, parse  # noqa: E402
 
 DAYS, DAY, HALF = 396, 86400, 1800
@@ -67,7 +68,7 @@ def record(start, span=DAYS, after=lambda now: None):
         kept = ledger.kept()
         writes += 1
         if ledger.next is not None and days.number(zone, ledger.next * HALF) != half.day:
-            for told in days.catch_up(zone, ledger.next * HALF):
+            for told in rollup.catch_up(zone, ledger.next * HALF):
                 half.day = told
             writes += 1
         after(house.time)
@@ -88,7 +89,7 @@ def measure(folder, start):
     finally:
         store.ROOM["h"] = room
         os.chdir(here)
-    files = list((place / store.FOLDER).iterdir())
+    files = list((place / FOLDER).iterdir())
     blocks = sum(-(-file.stat().st_size // BLOCK) for file in files if file.name[0] == "h")
     show("history.flash_13_months", blocks * BLOCK, "bytes", ROOM)
     days_bytes = sum(file.stat().st_size for file in files if file.name[0] == "d")

@@ -5,7 +5,8 @@ times by ISO 8601) or JSON. Everything is a generator and holds one row; a None 
 import json
 
 from wattport.civil import fields
-from wattport.history import days, store
+from wattport.history import days, past
+from wattport.history.place import HALF_HOUR_S
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, is_gauge
 from wattport.history.segment import BREATH
 
@@ -15,10 +16,10 @@ NOTES = ((ESTIMATED, "estimated"), (NEW, "new"), (CLOCK, "clock"), (PART, "part"
 def columns(step, since, until):
     """Breaths, then the names of all values that a range may have, registers first."""
     found = []
-    for kind, begin, end in (("h", since // store.HALF_HOUR_S, until // store.HALF_HOUR_S),
+    for kind, begin, end in (("h", since // HALF_HOUR_S, until // HALF_HOUR_S),
                              ("d", since // 86400 - 1, until // 86400 + 1)):
         if kind == "h" or step in ("day", "month"):
-            for head in store.heads(kind, begin, end):
+            for head in past.heads(kind, begin, end):
                 found += [name for name in head["names"].split() if name not in found]
                 yield None
     yield [name for name in found if not is_gauge(name)] + [name for name in found if is_gauge(name)]
@@ -27,7 +28,7 @@ def columns(step, since, until):
 def _halves(since, until):
     """(start, flags, values), and a breath now and then."""
     left = BREATH
-    for row in store.rows(since, until, True):
+    for row in past.rows(since, until, True):
         yield row
         left -= 1
         if not left:  # a long gap is one record
@@ -78,7 +79,7 @@ def _together(zone, source, group):
             key = group(zone, start)
             made = start, flags, values
         else:
-            store.merge(made[2], list(values), list(values.values()))
+            past.merge(made[2], list(values), list(values.values()))
             made = made[0], made[1] | flags, made[2]
     if made:
         yield made

@@ -10,7 +10,8 @@ half-hours sends some of them again.
 import asyncio
 import json
 
-from wattport.history import store
+from wattport.history import past
+from wattport.history.place import HALF_HOUR_S, let_go
 from wattport.history.rows import ESTIMATED
 from wattport.modules import fetch
 
@@ -54,7 +55,7 @@ async def run(half, publisher):
             _load(half)
         end = half.kept[3]
         half.owed = min(half.owed, end)  # the clock was set back
-        for row in store.rows(half.owed * store.HALF_HOUR_S, end * store.HALF_HOUR_S, True):
+        for row in past.rows(half.owed * HALF_HOUR_S, end * HALF_HOUR_S, True):
             if row is None:
                 await asyncio.sleep(0)
                 continue
@@ -64,7 +65,7 @@ async def run(half, publisher):
                 if not publisher.status["connected"]:
                     return
                 await asyncio.sleep_ms(_LOOK_MS)
-            half.owed = row[0] // store.HALF_HOUR_S + 1
+            half.owed = row[0] // HALF_HOUR_S + 1
             if half.marks:
                 return
             if half.owed < end:
@@ -73,4 +74,4 @@ async def run(half, publisher):
     finally:
         half.out = None
         _save(half)
-        store.let_go()
+        let_go()

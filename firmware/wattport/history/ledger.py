@@ -11,6 +11,7 @@ from micropython import const
 
 from wattport.history import store
 from wattport.history.halfhour import BACK, HALF_HOUR_S
+from wattport.history.record import write
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, Rows, is_gauge, spread
 
 _SNAP_S = const(20)
@@ -230,7 +231,7 @@ class Ledger:
         data, count = b"", 0
         first = list(self.registers)
         for flags, values, number in self._records:
-            data += rows.write(flags, values, 0, number)
+            data += write(rows, flags, values, 0, number)
             count += number
             for i in range(len(first)):
                 if not is_gauge(self.names[i]):

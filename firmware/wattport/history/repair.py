@@ -10,8 +10,10 @@ import os
 from micropython import const
 
 from wattport.clock import seconds
-from wattport.history import days, store
+from wattport.history import days, rollup, store
 from wattport.history.export import NOTES
+from wattport.history.place import HALF_HOUR_S, files, path
+from wattport.history.record import write
 from wattport.history.rows import Rows, is_gauge
 from wattport.history.segment import Segment
 
@@ -57,11 +59,11 @@ def _row(line, names):
             if value and not 0 <= value < _MOST:
                 raise ValueError
             values.append(value)
-        if len(parts) != len(names) + 2 or utc % store.HALF_HOUR_S:
+        if len(parts) != len(names) + 2 or utc % HALF_HOUR_S:
             raise ValueError
     except (ValueError, IndexError):
         raise ValueError("no half-hour: %s" % line.strip()[:60])
-    return utc // store.HALF_HOUR_S, flags, values
+    return utc // HALF_HOUR_S, flags, values
 
 
 def take(lines, before):
@@ -84,22 +86,22 @@ def take(lines, before):
         return
     # behind those of the lines before, if they fit
     into = None
-    for one in sorted(store.files("h"), key=lambda one: -one[1]):
+    for one in sorted(files("h"), key=lambda one: -one[1]):
         name = one[2]
         if name[-1] == "i":
-            into = Segment(store.path(name))
+            into = Segment(path(name))
             for _ in into.whole():
                 yield None
             rows = into.rows
             if (into.names != names or rows.next > found[0][0] or into.size > store.FULL
-                    or os.stat(store.path(name))[6] != into.size):
+                    or os.stat(path(name))[6] != into.size):
                 into = None
             break
     if not into:
         rows = Rows(names, found[0][0])
     data = b""
     for number, flags, values in found:
-        data += rows.write(flags, values, number - rows.next)
+        data += write(rows, flags, values, number - rows.next)
         yield None
     if into:
         store.append("h", into.path.rpartition("/")[2], data)
@@ -110,7 +112,7 @@ def take(lines, before):
 
 def add_up(zone, first, last, closed):
     """Add the days anew in which half-hours of these numbers lie, as far as they are over; breaths."""
-    number, end = days.number(zone, first * store.HALF_HOUR_S), days.number(zone, last * store.HALF_HOUR_S)
-    while number <= end and (closed is None or number < days.number(zone, closed * store.HALF_HOUR_S)):
-        yield from days.keep(zone, number)
+    number, end = days.number(zone, first * HALF_HOUR_S), days.number(zone, last * HALF_HOUR_S)
+    while number <= end and (closed is None or number < days.number(zone, closed * HALF_HOUR_S)):
+        yield from rollup.keep(zone, number)
         number += 1

@@ -14,31 +14,23 @@ from binascii import crc32
 
 from micropython import const
 
-# flags of a row; the other bits of a tag are this module's
+# flags of a row; the other bits of a tag are for whoever reads and writes it (`record`)
 ESTIMATED = 1  # spread over a gap, or it begins or ends with a gap
 NEW = 2  # the first one of a series: another meter, or one that was reset
 CLOCK = 4  # the clock was set back in it
 PART = 128  # not all of it was counted: the first one of a series; a day of which half-hours are missing
 FLAGS = ESTIMATED | NEW | CLOCK | PART
 
-_JUMP = const(8)
-_POWER = const(16)
-_VOLTAGE = const(32)
-_SAME = const(64)  # columns as in the record before
+JUMP = 8
+POWER = 16
+VOLTAGE = 32
+SAME = 64  # columns as in the record before
 _SHIFTS = const(70)  # no number is longer
-_REGISTER = const(0)
-_TOTAL = const(1)
-_PEAK = const(2)
-_LEVEL = const(3)
-_LEVEL_MV = const(100)
-
-
-def put(out, number):
-    """Append a number that is not negative to a bytearray."""
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
+REGISTER = 0  # kinds of columns
+TOTAL = 1
+PEAK = 2
+LEVEL = 3
+LEVEL_MV = 100
 
 
 def is_gauge(name):
@@ -51,9 +43,10 @@ def spread(value, part, parts):
 
 
 class Rows:
-    """A row after another, in or out. names: the columns. next: the number of the row that is due; numbers count
-    half-hours or days. columns, check, levels: where a series of rows goes on. `flags`, `skip`, `count`, `values` are
-    what `read` found; a gauge that was not measured is None."""
+    """A row after another, in (`read`) or out (`record.write`). names: the columns, of `kinds`; `parts`: of a total,
+    its tariffs' columns. next: the number of the row that is due; numbers count half-hours or days. columns, check,
+    levels: where a series of rows goes on. `flags`, `skip`, `count`, `values` are what `read` found; a gauge that was
+    not measured is None."""
 
     def __init__(self, names, next, columns=0, check=0, levels=None):
         self.names = names
@@ -64,55 +57,15 @@ class Rows:
         self.flags = self.skip = 0
         self.count = 1
         self.values = None
-        self._kinds = []
-        self._parts = []
+        self.kinds = []
+        self.parts = []
         for name in names:
             parts = []
             if name in ("import_wh", "export_wh"):
                 parts = [i for i in range(len(names)) if names[i].startswith(name[:7] + "t") and "." not in names[i]]
-            self._parts.append(parts)
-            self._kinds.append(_LEVEL if name.startswith("voltage_") else _PEAK if name.startswith("power_")
-                               else _TOTAL if parts else _REGISTER)
-
-    def write(self, flags, values, skip=0, count=1):
-        """The bytes of a record; values: by column."""
-        tag = flags
-        head, body = bytearray(1), bytearray()
-        if skip or count > 1:
-            tag |= _JUMP
-            put(head, skip)
-            put(head, count)
-        columns = 0
-        for i in range(len(values)):
-            value, kind = values[i], self._kinds[i]
-            if value is None:
-                continue
-            if kind == _LEVEL:
-                tag |= _VOLTAGE
-                level = value // _LEVEL_MV
-                value = level - self.levels[i]
-                self.levels[i] = level
-            elif kind == _PEAK:
-                tag |= _POWER
-            elif kind == _TOTAL:
-                for part in self._parts[i]:
-                    value -= values[part]
-            if kind & 1:
-                value = value << 1 if value >= 0 else -value << 1 | 1
-            if value:
-                columns |= 1 << i
-                put(body, value)
-        if columns == self.columns:
-            tag |= _SAME
-        else:
-            put(head, columns)
-        self.columns = columns
-        head[0] = tag
-        head.extend(body)
-        self.check = crc32(head, self.check) & 0xFFFF
-        head.append(self.check & 0xFF)
-        self.next += skip + count
-        return head
+            self.parts.append(parts)
+            self.kinds.append(LEVEL if name.startswith("voltage_") else PEAK if name.startswith("power_")
+                               else TOTAL if parts else REGISTER)
 
     def read(self, buf, at, end):
         """Take the record at `at`; the place behind it. IndexError: not all of it is there. ValueError: damaged."""
@@ -120,7 +73,7 @@ class Rows:
         tag = buf[at]
         at += 1
         head = [0, 1, self.columns]
-        for i in range(0 if tag & _JUMP else 2, 2 if tag & _SAME else 3):
+        for i in range(0 if tag & JUMP else 2, 2 if tag & SAME else 3):
             number = shift = 0
             while True:
                 byte = buf[at]
@@ -162,22 +115,22 @@ class Rows:
         self.next += head[0] + head[1]
         self.flags = tag & FLAGS
         for i in range(size - 1, -1, -1):  # totals come before their tariffs' values, but stand on them
-            kind = self._kinds[i]
-            if kind == _REGISTER:
+            kind = self.kinds[i]
+            if kind == REGISTER:
                 continue
             value = values[i]
-            if kind == _PEAK:
-                if not tag & _POWER:
+            if kind == PEAK:
+                if not tag & POWER:
                     values[i] = None
                 continue
             value = -(value >> 1) if value & 1 else value >> 1
-            if kind == _TOTAL:
-                for part in self._parts[i]:
+            if kind == TOTAL:
+                for part in self.parts[i]:
                     value += values[part]
                 values[i] = value
-            elif tag & _VOLTAGE:
+            elif tag & VOLTAGE:
                 self.levels[i] += value
-                values[i] = self.levels[i] * _LEVEL_MV
+                values[i] = self.levels[i] * LEVEL_MV
             else:
                 values[i] = None
         self.values = values

@@ -5,7 +5,7 @@ Loaded for it, then forgotten, and so are the rooms that it uses: never two of t
 import asyncio
 import gc
 
-from wattport.history.store import HALF_HOUR_S, let_go
+from wattport.history.place import HALF_HOUR_S, let_go
 from wattport.modules import load
 
 
@@ -29,7 +29,7 @@ async def run(half, zone, log):
         let_go()
         if closed is not None and (closed + zone.offset(closed)) // 86400 != half.day:
             gc.collect()
-            for told in load("wattport.history.days", "catch_up")(zone, closed):
+            for told in load("wattport.history.rollup", "catch_up")(zone, closed):
                 due = told
                 await asyncio.sleep(0)
             half.day = due

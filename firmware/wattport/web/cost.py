@@ -80,20 +80,20 @@ class _Answer:
         try:
             await client.awrite('{"from": %d, "to": %d, "costs": [' % (self._start, self._end))
             while self._names:
-                load("wattport.history.store", "rows")  # so that what is free then is free for contracts
+                load("wattport.history.past", "rows")  # so that what is free then is free for contracts
                 load("wattport.tariff.compare", "steps")
                 await self._pass(client, await _accounts(self._web, self._names))
             await client.awrite("]}")
         finally:
             half.users -= 1
             if not half.users:
-                load("wattport.history.store", "let_go")()
+                load("wattport.history.place", "let_go")()
             _busy.pop()
             _forgotten()
 
     async def _pass(self, client, found):
         from wattport.tariff import compare
-        rows = load("wattport.history.store", "rows")(self._start, self._end)
+        rows = load("wattport.history.past", "rows")(self._start, self._end)
         since = time.ticks_ms()
         for step in compare.steps([account for _, account in found], rows, self._web.app.wall.zone, self._start,
                                   self._end, self._by_day):

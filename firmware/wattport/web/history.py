@@ -66,7 +66,7 @@ class _Answer:
         finally:
             half.users -= 1
             if not half.users:
-                load("wattport.history.store", "let_go")()
+                load("wattport.history.place", "let_go")()
 
 
 async def get(web, request):
@@ -86,7 +86,7 @@ async def get(web, request):
     gc.collect()
     load("wattport.history.export", "csv")  # where there is no heap for it, say so
     if request.method == "HEAD":
-        load("wattport.history.store", "let_go")()
+        load("wattport.history.place", "let_go")()
     if request.path == "/api/history":
         return _Answer(app.half, "document", zone, step, since, until).send, 200, "Content-Type: application/json\r\n"
     utc = "utc" in args and args["utc"] == "1"

@@ -39,5 +39,5 @@ async def post(web, request):
     finally:
         half.users -= 1
         if not half.users:
-            load("wattport.history.store", "let_go")()
+            load("wattport.history.place", "let_go")()
     return {"rows": count}
