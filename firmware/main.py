@@ -10,12 +10,12 @@ gc.threshold(4096)
 
 # On a chip Python's heap begins with some 56 KB and takes more when it is full: as much again, and then all that is
 # left, which Wi-Fi lives on. So it takes now, in one piece, what it may have. With much less it grows when somebody
-# looks at the dashboard, and the network is gone for good; with 16 KB more, a few browsers at once starve Wi-Fi
+# looks at the dashboard, and the network is gone for good; with 10 KB more, a few browsers at once starve Wi-Fi
 # (docs/figures.md). The bytes that were read stay in that piece, so that it is not given back as empty. One block, of
 # 16 bytes, would be: an area of which only the first one is in use is taken for empty (MicroPython 1.25, py/gc.c).
 with open("main.py", "rb") as file:
     file.seek(-64, 2)
-    _heap = file.read(60000)
+    _heap = file.read(66000)
 
 
 def _failed(slot, error):

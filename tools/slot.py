@@ -46,7 +46,9 @@ _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate
     ssl struct sys termios time tls uctypes vfs webrepl websocket""".split())
 # what is called so elsewhere: modules of asyncio, main.py, what stands for each module (firmware/wattport/modules.py)
 _NO_PLACE = frozenset("annex asyncio builtins collections core event funcs lock main stream e".split())
-_AGAIN = frozenset(("wattport.web.api",))  # it comes and goes; the copy of its code stays (wattport/annex.py)
+# they come and go; the copy of their code stays, where there is room for it (wattport/annex.py)
+_AGAIN = frozenset("wattport." + name for name in """web.api web.gate web.cost history.past history.place history.rows
+    history.segment tariff.compare tariff.cost tariff.days""".split())
 _ASKED_FOR = frozenset(("wattport.annex",))  # by main.py
 _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 # the compiler knows them, or something built in looks for them in any object

@@ -2,6 +2,7 @@
 import os
 
 from wattport import posixzone
+from wattport.tariff import window
 from wattport.tariff.peaks import Rule, load
 from wattport.tariff.projection import told
 
@@ -89,6 +90,50 @@ def test_a_windows_average_comes_from_the_register_at_its_edges():
     house.run(10, 0)
     assert house.told()["average_w"] == 4000
     assert house.peaks() == [(MONTH + DAY, 4000)] and house.told()["figure_w"] == 4000
+    remove()
+
+
+def full(times):
+    """A heap that has no room for the engine, so often."""
+    fetch = window.fetch
+    left = [times]
+
+    def failing(module, name):
+        if left[0]:
+            left[0] -= 1
+            raise MemoryError
+        return fetch(module, name)
+
+    window.fetch = failing
+    return fetch
+
+
+def test_an_edge_that_comes_while_the_heap_is_full_is_taken_with_the_next_telegram():
+    house = House("be")
+    house.run(QUARTER, 3000, step=1)
+    fetch = full(2)
+    try:
+        house.run(5, 3000, step=1)
+        house.run(QUARTER - 5, 3000, step=1)
+        house.run(2, 0, step=1)
+    finally:
+        window.fetch = fetch
+    (peak,) = house.peaks()
+    assert 3000 <= peak[1] <= 3007  # two seconds late
+    remove()
+
+
+def test_the_meters_own_peak_is_taken_later_when_the_heap_is_full():
+    house = House("be", demand_import_w=1000)
+    house.run(20, 5000, step=1)
+    fetch = full(1)
+    try:
+        house.telegram(5000, peak_month_w=4321)
+        assert house.told()["figure_w"] == 2500
+        house.telegram(5000, peak_month_w=4321)
+    finally:
+        window.fetch = fetch
+    assert house.told()["figure_w"] == 4321
     remove()
 
 

@@ -19,7 +19,8 @@ from wattport.history.rows import Rows, is_gauge, spread
 BREATH = 8  # rows: a few milliseconds of a chip
 _PIECE = const(512)
 _RECORD = const(160)  # none is longer: 24 columns of five bytes, and what is around them
-_LINE = const(2048)
+_MOSTLY = const(600)  # bytes of the first line; as many are taken from the heap to read it
+_LINE = const(1448)  # and no more behind them
 
 
 def head(meter, ids, names, first, registers, flags):
@@ -36,7 +37,9 @@ class Segment:
     def __init__(self, path):
         self.path = path
         with open(path, "rb") as file:
-            line = file.readline(_LINE)
+            line = file.readline(_MOSTLY)
+            if len(line) == _MOSTLY:
+                line += file.readline(_LINE)
         text = line[9:].rstrip(b"\n")
         if line[-1:] != b"\n" or line[:9] != b"%08x " % crc32(text):
             raise ValueError

@@ -9,7 +9,7 @@ days of it. Rounding comes last, by `micro` or `cents`: half away from zero.
 from micropython import const
 
 from wattport.clock import month_length
-from wattport.modules import fetch
+from wattport.modules import load
 from wattport.tariff import price
 
 MISSED = ("rows", "contract", "prices", "registers", "peaks")
@@ -54,7 +54,7 @@ class Account:
         self.name, self.currency = document["name"], document["currency"]
         self._starts = []
         for version in document["versions"]:
-            self._starts.append(fetch("wattport.tariff.terms", "date")(version["from"]) if "from" in version else -1)
+            self._starts.append(load("wattport.tariff.terms", "date")(version["from"]) if "from" in version else -1)
         self._has_holidays = bool(document.get("holidays"))
         document = None
         self._year = None
@@ -70,7 +70,7 @@ class Account:
     def is_holiday(self, day):
         if self._has_holidays and self._year != day.year:
             self._year = day.year
-            holiday = fetch("wattport.tariff.terms", "holiday")
+            holiday = load("wattport.tariff.terms", "holiday")
             self._holidays = [holiday(text, day.year) for text in self._read()["holidays"]]
         return day.number in self._holidays
 
@@ -124,7 +124,7 @@ class Account:
         share = 2000 * (_MONTHS // month_length(year, month)) * self._days  # of 1e-9 a month
         self._book(3, self._day * 1000 * 2000 * _MONTHS * self._days + self._month_price * 1000 * share)
         if self._capacity:
-            amount, missing = fetch("wattport.tariff.capacity", "month")(
+            amount, missing = load("wattport.tariff.capacity", "month")(
                 self._capacity, self._peaks, self._excess, year, month)
             self._book(4, amount * share)
             self.missing[4] += missing

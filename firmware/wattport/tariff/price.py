@@ -8,7 +8,7 @@ micro-units a kWh, by 2 as spot prices come in halves, by 1000 as a contract may
 
 from micropython import const
 
-from wattport.modules import fetch
+from wattport.modules import load
 from wattport.tariff.days import MISSING
 
 _SCALE = const(2000)
@@ -64,7 +64,7 @@ class _Bands:
         self._micro = []
         for band in price["bands"]:
             self._micro.append(band["micro"])
-            self._bands.append(fetch("wattport.tariff.terms", "when")(band))
+            self._bands.append(load("wattport.tariff.terms", "when")(band))
         self._micro.append(price["micro"])
         self._wh = [0] * len(self._micro)
         self._fit = None

@@ -49,7 +49,10 @@ class Window:
                 return False
         news = False
         if not self.start <= now < self.end and (wh is not None or not self.start <= now < self.end + LATE_S):
-            news = fetch("wattport.tariff.peaks", "turn")(self, now, wh, reading.get("meter_id"), uptime_s, wall)
+            try:
+                news = fetch("wattport.tariff.peaks", "turn")(self, now, wh, reading.get("meter_id"), uptime_s, wall)
+            except MemoryError:  # costs are added up, say; the next telegram is early enough
+                return False
         gone_s, self.at, self.now = uptime_s - self.at, uptime_s, now
         demand = reading.get("demand_import_w")
         if demand is not None and self.preset == "be":  # a sawtooth: energy of the quarter-hour over its whole length
@@ -70,8 +73,12 @@ class Window:
             self.power_w = power_w
         peak_w = reading.get("peak_month_w")
         if peak_w is not None and peak_w != self.told_w:
-            self.told_w = peak_w
-            fetch("wattport.tariff.peaks", "settle")(self)
+            before, self.told_w = self.told_w, peak_w
+            try:
+                fetch("wattport.tariff.peaks", "settle")(self)
+            except MemoryError:
+                self.told_w = before
+                return news
             news = True
         return self._look(now) or news
 

@@ -20,8 +20,8 @@ from wattport.modules import fetch, forget, load
 from wattport.web.refused import Refused
 
 _AT_ONCE = const(4)  # contracts in a pass over the half-hours, where the heap has room for them
-_NEEDS = const(28000)  # bytes of heap for a pass with one
-_SPARE = const(12000)  # bytes that the pass and the meter need beside the contracts
+_NEEDS = const(29000)  # bytes of heap for a pass with one, and for the meter meanwhile
+_SPARE = const(17000)  # bytes that the pass and the meter need beside the contracts
 _LOOK_MS = const(200)
 _TURN_MS = const(5)  # then it is the others' turn
 _busy = []  # who calculates: one after another, as each takes its heap
@@ -29,7 +29,7 @@ _busy = []  # who calculates: one after another, as each takes its heap
 
 def _forgotten():
     forget("wattport.tariff.market", "wattport.tariff.days", "wattport.tariff.price", "wattport.tariff.cost",
-           "wattport.tariff.compare")
+           "wattport.tariff.compare", "wattport.tariff.terms", "wattport.tariff.capacity")
 
 
 def _reader(web, name):
@@ -82,6 +82,7 @@ class _Answer:
             while self._names:
                 load("wattport.history.past", "rows")  # so that what is free then is free for contracts
                 load("wattport.tariff.compare", "steps")
+                load("wattport.tariff.capacity", "month")  # an import takes the heap that is in one piece now
                 await self._pass(client, await _accounts(self._web, self._names))
             await client.awrite("]}")
         finally:
