@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from host_tests.keys import program
+from host_tests.test_slot_heap import used
 from tools import compile as build
-from tools import dongle, mpy, slot
+from tools import mpy, slot
 
 CHIPS = ("xtensawin", "rv32imc")
 PROGRAM = '''
@@ -203,30 +203,8 @@ def test_it_is_left_alone_when_three_starts_with_it_did_not_last(tmp_path):
     assert run(tmp_path, script) == "True\n"
 
 
-def used(folder, starts):
-    """Bytes of the heap of a dongle with MQTT some seconds after its start from its flash."""
-    folder.mkdir()
-    identity = dongle.prepare(folder, mqtt="127.0.0.1:1", http=0)
-    dongle.flash(folder, "micropython32", program=program())
-    (folder / "annex").write_text(starts)
-    words, environment = dongle.on_a_chip("tcp:127.0.0.1:1", folder, identity)
-    look = """import asyncio, gc
-async def look():
-    await asyncio.sleep(5)
-    gc.collect()
-    print("used", gc.mem_alloc())
-    sys.exit()
-asyncio.create_task(look())
-"""
-    main = (folder / "main.py").read_text()
-    begin = main.rstrip("\n").rpartition("\n")[0] + "\n"
-    (folder / "main.py").write_text(begin + look + main[len(begin):])
-    done = subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=60)
-    return int(next(line for line in done.stdout.splitlines() if line.startswith("used")).split()[1])
-
-
 def test_a_dongle_has_sixteen_kilobytes_more_of_heap_by_it(tmp_path):
-    assert used(tmp_path / "without", "3") - used(tmp_path / "with", "0") > 16384
+    assert used(tmp_path / "without", True) - used(tmp_path / "with", True, "0") > 16384
 
 
 @pytest.mark.parametrize("arch", CHIPS)
