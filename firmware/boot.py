@@ -19,7 +19,7 @@ import vfs  # noqa: E402
 _rest = [path for path in sys.path if path not in ("", ".frozen", "/lib")]  # under a PC: what stands in for the chip
 sys.path[:] = _rest + [".frozen"]
 for name in ("array", "binascii", "cryptolib", "errno", "hashlib", "io", "json", "machine", "os", "random", "re",
-             "select", "socket", "struct", "time"):
+             "select", "socket", "struct", "time", "uctypes"):
     sys.modules[name] = __import__(name)
 slot.runs = slots.choose(machine.reset_cause() == machine.WDT_RESET)
 if slot.runs:

@@ -395,7 +395,7 @@ def test_without_a_port_nothing_of_the_web_is_imported(tmp_path):
         "    print(sorted(name for name in sys.modules if 'microdot' in name or 'web' in name))\n"
         "asyncio.run(main(%d))\n")
     text = script.read_text()
-    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32", slot=False)
+    words, environment = dongle.command("file:/dev/null", tmp_path, "0" * 12, "micropython32", slot=False, heap="200k")
     found = []
     for port in (0, free_port()):
         script.write_text(text % port)

@@ -8,12 +8,11 @@ WATTPORT_SYSTEM_FREE is what is left of the system's heap, in bytes, where it is
 import os
 import sys
 
-import ffi
-
 HEAP_DATA = 4
 _FREE = int(os.getenv("WATTPORT_SYSTEM_FREE") or 12288)
 _REGIONS = [(7288, 0, 0, 0), (113840, _FREE, 0, min(_FREE, 6144))]
 if not sys.maxsize >> 32:  # as a pointer has 32 bits here, there can be the memory that the image leaves to Bluetooth
+    import ffi
     _REGIONS += [(240, 0, 0, 0), (16648, 0, 0, 0)]
     ffi.open(None).func("I", "mmap", "IIiiii")(0x3FFAE000, 0xC000, 3, 0x100022, -1, 0)  # there, and nowhere else
 
