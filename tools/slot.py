@@ -22,7 +22,19 @@ from collections import Counter
 from itertools import count
 
 from tools.names import EVERYWHERE, IN_MPY, ON_THE_CHIP, ON_UNIX
-from tools.slot_module import HEAD, MODULES, Module, SlotError, flat, is_dunder, is_private, last, last_part, whole
+from tools.slot_module import (
+    HEAD,
+    MODULES,
+    STAYING,
+    Module,
+    SlotError,
+    flat,
+    is_dunder,
+    is_private,
+    last,
+    last_part,
+    whole,
+)
 from tools.slot_text import Writer
 
 # module → others that are always there together with it, and come out as one
@@ -39,7 +51,7 @@ GROUPS = {head: ["wattport." + name if name != "microdot" else name for name in 
 
 # what stays in the heap once it is there: its short texts are names like others (tools/loosen.py)
 _STAY = re.compile(r"wattport\.(app|wall|supply|publish\.(publisher|packet)|web\.waiter|net\.wifi|tariff\.window"
-                   r"|alert\.(alerts|change)|(crypto|decode|frame|link)\..*)")
+                   r"|alert\.(alerts|change)|(%s)\..*)" % "|".join(STAYING))
 
 _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate dht errno espnow framebuf gc hashlib
     heapq io json machine main math mip neopixel network ntptime onewire os platform random re requests select socket
@@ -171,17 +183,16 @@ class Program:
     def needs(self, out):
         """What is to be loaded for a module, in this order, it being the last: an import from within another holds on
         to all that is only there while that one is imported."""
-        order = []
+        seen, order = set(), []
 
         def add(name):
-            if name in order or name in under:
+            if name in seen:
                 return
-            under.add(name)
+            seen.add(name)
             for wanted in self._tops[name]:
                 add(wanted)
             order.append(name)
 
-        under = set()
         add(out)
         return " ".join(("=" if stays(name) else "+" if name in _AGAIN else "") + self.places[name] for name in order)
 

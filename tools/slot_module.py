@@ -8,11 +8,13 @@ from tools.scopes import Source
 
 HEAD = "wattport.app"  # what main.py imports
 MODULES = "wattport.modules"
-# in there: what the slot does instead, `flat`
+# rooms whose modules stay in the heap once they are there
+STAYING = "crypto", "decode", "frame", "link"
+# in there: what the slot does instead, `flat`, with a mark for what stays (firmware/slot.py)
 _PLACE = "    return name  # as it is", """    if not name.startswith("wattport.") or name == "wattport.app":
         return name
     room, _, last = name[9:].rpartition(".")
-    return "=" * (room in ("crypto", "decode", "frame", "link")) + room[:1] + last"""
+    return "=" * (room in %r) + room[:1] + last""" % (STAYING,)
 
 
 def flat(name):
