@@ -18,7 +18,7 @@ from cyclonedx.model.bom import Bom
 
 from host_tests import official
 from host_tests.test_image import files_of
-from tools import boards, bundle, changelog, flashed, image, npm, release, sbom, signing, webflash
+from tools import boards, bundle, changelog, flashed, image, npm, release, sbom, signing, stock, webflash
 from tools.paths import BUILD, ROOT
 
 VERSION = release.VERSION
@@ -47,11 +47,11 @@ def compiled_once():
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    """A folder with official images, keys and a changelog."""
+    """A folder with images like the official ones, keys and a changelog."""
     folder = tmp_path_factory.mktemp("bench")
     for name in boards.names():
         board = image.board(name)
-        (folder / ("%s-20260824-v1.29.0.bin" % board.IMAGE)).write_bytes(official.for_board(board))
+        (folder / ("%s.bin" % board.IMAGE)).write_bytes(official.for_board(board))
     signing.make(folder)
     (folder / "CHANGELOG.md").write_text(CHANGELOG)
     return folder
@@ -78,7 +78,7 @@ def test_every_board_has_its_image_and_every_family_of_chips_its_bundle(made, be
     number = signing.public(bench / "update.pub.pem")
     for name in boards.names():
         board = image.board(name)
-        source = bench / ("%s-20260824-v1.29.0.bin" % board.IMAGE)
+        source = bench / ("%s.bin" % board.IMAGE)
         assert files["wattport-%s-%s.bin" % (name, VERSION)] == image.make(board, source, key=number)
         manifest = bundle.verify(files["wattport-%s-%s.wpb" % (board.ARCHITECTURE, VERSION)], number)
         assert (manifest["version"], manifest["chip"]) == (VERSION, board.ARCHITECTURE)
@@ -224,7 +224,7 @@ def test_without_a_key_there_is_no_release(bench, tmp_path, capsys, monkeypatch)
 def test_boards_whose_image_is_missing_are_named_and_left_out_only_when_asked(bench, tmp_path, capsys):
     some = tmp_path / "images"
     some.mkdir()
-    shutil.copy(bench / "ESP32_GENERIC_C3-20260824-v1.29.0.bin", some / "ESP32_GENERIC_C3-20250415-v1.25.0.bin")
+    shutil.copy(bench / "ESP32_GENERIC_C3.bin", some / "ESP32_GENERIC_C3-20250415-v1.25.0.bin")
     begin = [*words(bench, tmp_path), "--images", str(some), "--board", "p1_c3", "--board", "p1_s3"]
     assert release.main(begin) == 2
     told = capsys.readouterr().err
@@ -237,6 +237,14 @@ def test_boards_whose_image_is_missing_are_named_and_left_out_only_when_asked(be
     shutil.copy(some / "ESP32_GENERIC_C3-20250415-v1.25.0.bin", some / "ESP32_GENERIC_C3.bin")
     assert release.main([*begin, "--skip-missing"]) == 2
     assert "several images of ESP32_GENERIC_C3" in capsys.readouterr().out
+
+
+def test_an_image_by_the_name_of_the_pinned_one_has_to_be_that_one(bench, tmp_path, capsys):
+    board = image.board("p1_c3")
+    assert len(bytes.fromhex(stock.pinned(board)["sha256"])) == 32
+    shutil.copy(bench / "ESP32_GENERIC_C3.bin", tmp_path / stock.file_name(board))
+    assert release.main([*words(bench, tmp_path / "out"), "--images", str(tmp_path), "--board", "p1_c3"]) == 2
+    assert "has another SHA-256 than boards/images.json" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_the_sections_of_our_own_changelog_can_be_read():

@@ -100,4 +100,4 @@ def test_nothing_is_lost_or_misread_and_the_heap_stays_flat(tmp_path, monkeypatc
         told = errors
     assert telegrams == seen > count * 0.7
     assert pending == 0 and garbage > 0
-    assert free[0] - free[1] <= 512 and free[1] > 40_000, free
+    assert free[0] - free[1] <= 512 and free[1] > 36_000, free  # of 100 KB; 40 160 with Luxembourg's meter

@@ -37,6 +37,13 @@ _LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: ap
          b'{"error": "too_slow", "detail": "The request took too long."}')
 
 
+def _text(body, headers):
+    if isinstance(body, dict):
+        body = json.dumps(body).encode()
+        headers += _JSON % len(body)
+    return body, headers
+
+
 class Server:
     """`run` until nobody has come for a minute, or the heap is wanted for something else. `web` finds the answers:
     `check(request)` gives what to ask it for, and how many bytes of body to read before that; `answer(request, what)`,
@@ -184,9 +191,7 @@ class Server:
             first, body, headers = fetch("wattport.web.reasons", "head")(status, body, headers)
         await client.awrite("HTTP/1.0 " + first)
         await client.awrite(_HEAD_OF_ALL)
-        if isinstance(body, dict):
-            body = json.dumps(body).encode()
-            headers += _JSON % len(body)
+        body, headers = _text(body, headers)
         if _CACHE not in headers:
             await client.awrite(_CACHE + "no-store\r\n")
         if _POLICY not in headers:
@@ -232,7 +237,12 @@ class Server:
             answer = await self._web.answer(request, client.what)
             if not isinstance(answer, tuple):
                 answer = answer, 200
-            return request, answer[0], answer[1], answer[2] if len(answer) > 2 else ""
+            headers = answer[2] if len(answer) > 2 else ""
+            if answer[1] != 200:
+                return request, answer[0], answer[1], headers
+            request.document = None
+            body, headers = _text(answer[0], headers)  # here it can still be refused for want of heap
+            return request, body, 200, headers
         except Refused as error:
             refused = error
             if refused.status not in (302, 404):

@@ -3,7 +3,7 @@
 them is the household's, and how many there may be; with ?name= that contract. POST does one thing:
 {"put": {"name", "contract"}}, {"remove": name} or {"current": name or null}."""
 
-import asyncio
+import json
 
 from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
@@ -13,7 +13,24 @@ def _forgotten():
     forget("wattport.tariff.keep", "wattport.tariff.kept", "wattport.tariff.terms")
 
 
-async def get(web, request):
+def _listed(kept):
+    """The answer in pieces: a dozen contracts of many versions are long."""
+    yield '{"current": %s, "most": 12, "contracts": [' % json.dumps(kept.current())
+    comma = ""
+    for name in kept.names():
+        try:
+            document = kept.read(name)
+            found = {"name": name, "title": document["name"], "currency": document["currency"],
+                     "from": [version.get("from") for version in document["versions"]]}
+        except (kept.TariffError, KeyError, TypeError, AttributeError):  # damaged
+            continue
+        document = None
+        yield comma + json.dumps(found)
+        comma = ", "
+    yield "]}"
+
+
+def get(web, request):
     from wattport.tariff import kept
     _forgotten()
     if "name" in request.args:
@@ -21,17 +38,7 @@ async def get(web, request):
             return kept.read(request.args["name"])
         except kept.TariffError as error:
             raise Refused(404, "not_found", str(error).partition(": ")[2])
-    found = []
-    for name in kept.names():
-        try:
-            document = kept.read(name)
-            found.append({"name": name, "title": document["name"], "currency": document["currency"],
-                          "from": [version.get("from") for version in document["versions"]]})
-        except (kept.TariffError, KeyError, TypeError):  # damaged
-            continue
-        document = None
-        await asyncio.sleep(0)
-    return {"current": kept.current(), "most": 12, "contracts": found}
+    return _listed(kept), 200, "Content-Type: application/json\r\n"
 
 
 def post(web, request):
