@@ -65,4 +65,21 @@ def device_texts():
                 code, detail = call.args[1:3]
                 if isinstance(detail, ast.Constant) and getattr(code, "value", "") not in _TECHNICAL:
                     found.add(detail.value)
+    return found | contract_texts()
+
+
+def contract_texts():
+    """What is said of a contract that is refused, with {0} and so on for numbers. Names of contracts, %s, nobody types
+    on a page."""
+    found = set()
+    for name in ("check", "keep", "stage"):
+        for call in ast.walk(ast.parse((FIRMWARE / "wattport" / "tariff" / (name + ".py")).read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_refuse", "_term", "TariffError"):
+                for argument in call.args:
+                    text = getattr(argument.left if isinstance(argument, ast.BinOp) else argument, "value", None)
+                    if isinstance(text, str) and " " in text and "%s" not in text:
+                        text = re.sub(r"^\w+: ", "", text)
+                        for number in range(text.count("%d")):
+                            text = text.replace("%d", "{%d}" % number, 1)
+                        found.add(text)
     return found

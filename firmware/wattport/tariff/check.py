@@ -69,12 +69,13 @@ def _term(read, value, place, wanted, *more):
 
 def _when(band, place):
     if "hours" in band:
-        _term(terms.hours, band["hours"], place + ".hours", "hours such as 07:00-11:30,17:00-22:00, each a half-hour's")
+        _term(terms.hours, band["hours"], place + ".hours",
+              "hours such as 07:00-11:30,17:00-22:00, each a half-hour's, are needed")
     if "days" in band:
-        _term(terms.mask, band["days"], place + ".days", "days such as mon-fri,hol (mon tue wed thu fri sat sun hol)",
-              terms.DAYS)
+        _term(terms.mask, band["days"], place + ".days",
+              "days such as mon-fri,hol are needed, of mon tue wed thu fri sat sun hol", terms.DAYS)
     if "months" in band:
-        _term(terms.mask, band["months"], place + ".months", "months such as nov-mar", terms.MONTHS)
+        _term(terms.mask, band["months"], place + ".months", "months such as nov-mar are needed", terms.MONTHS)
 
 
 def _price(price, place):
@@ -174,7 +175,8 @@ def check(document):
     entries = document.get("holidays", [])
     _list(entries, "holidays", 0, _HOLIDAYS)
     for i, entry in enumerate(entries):
-        _term(terms.holiday, entry, "holidays[%d]" % i, "12-25, easter+1 or 2026-06-01 would be one", 2024)
+        _term(terms.holiday, entry, "holidays[%d]" % i,
+              "a day such as 12-25, easter+1 or 2026-06-01 is needed", 2024)
     _list(document["versions"], "versions", 1, _VERSIONS)
     day = None
     for i, version in enumerate(document["versions"]):

@@ -78,6 +78,12 @@ function t(text, ...values) {
   return (texts[textKey(text)] || text).replace(/\{(\d)\}/g, (whole, index) => index in values ? String(values[index]) : whole);
 }
 
+// A sentence that the dongle says: its numbers are {0} and so on in the languages, unless they are in there as they are.
+function said(sentence) {
+  const numbers = [], frame = sentence.replace(/-?\d+/g, number => "{" + (numbers.push(number) - 1) + "}");
+  return texts[textKey(sentence)] || t(frame, ...numbers);
+}
+
 // Elements with data-t say in English what they show: their text, or the attributes that it names.
 function translate(root) {
   for (const element of (root || document).querySelectorAll("[data-t]")) {
@@ -204,7 +210,7 @@ const GONE = N("The dongle does not answer. Is it plugged in, and is this device
 const BROKEN = N("The dongle gave an answer that makes no sense.");
 
 function problem(status, code, detail, found) {
-  const error = new Error(t(detail));
+  const error = new Error(said(detail));
   return Object.assign(error, {status, code, document: found || {}});
 }
 
