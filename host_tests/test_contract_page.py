@@ -201,7 +201,7 @@ def test_every_example_can_be_taken_and_a_document_that_is_none_is_told_with_its
     page.locator("#title-of").fill("x")
     page.locator("#document").fill('{"tariff": 1, "currency": "EUR", "versions": [{"energy": {"micro": 0.5}}]}')
     page.locator("#add .primary").click()
-    page.locator("#contracts-error", 
+    page.locator("#contracts-error",
                  has_text="versions[0].energy.micro: eine ganze Zahl von -1000000000 bis 1000000000 wird").wait_for()
     page.locator("#document").fill(json.dumps({**EXAMPLES["be-flat"], "holidays": ["x"]}))
     page.locator("#add .primary").click()
