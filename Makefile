@@ -25,9 +25,10 @@ $(VENV)/.done: requirements.txt
 # A browser for the tests of the pages. Where none can be installed they are skipped, with the reason.
 .build/browser.done:
 	@mkdir -p .build
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } || \
-	  echo "no Chromium: the tests of the pages will be skipped; install the package chromium" >&2
+	@[ -n "$$(which chromium-headless-shell chromium chromium-browser google-chrome 2>/dev/null)" ] || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -q && \
+	    { apt-get install -q -y --no-install-recommends chromium-headless-shell || apt-get install -q -y --no-install-recommends chromium; }; } || \
+	  echo "no Chromium: the tests of the pages will be skipped; install the package chromium-headless-shell or chromium" >&2
 	@touch $@
 
 # LibreOffice for the test that the history opens in it: 90 MB to fetch, 276 MB on the disk. Skipped likewise.
