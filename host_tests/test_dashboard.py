@@ -343,6 +343,22 @@ def test_the_last_day_is_shown_by_the_minute_and_the_hour_again(quiet, house, ad
     page.context.close()
 
 
+def test_the_chart_may_come_while_the_other_span_is_on_its_way(quiet, address):
+    page = quiet.page("about:blank")
+    held = []
+    page.route("**/uplot.js*", lambda route: held.append(route))
+    page.route("**/api/day", lambda route: None)  # no answer for now
+    page.goto(address + "/")
+    wait(page, "#summary", "on average")
+    eventually(lambda: page.wait_for_timeout(50) or held, "the page asks for the chart")
+    page.evaluate("source.close()")  # and no reading either
+    page.locator("#span").click()
+    assert page.evaluate("power.length") == 0
+    held[0].continue_()
+    page.locator("#chart canvas").wait_for()
+    page.context.close()
+
+
 if SHOTS:  # pictures for the README: WATTPORT_SHOTS=docs
     @pytest.mark.parametrize("name, size, path, scheme", [
         ("dashboard-phone", "phone", "/", "light"), ("dashboard-desktop", "desktop", "/", "dark"),

@@ -98,8 +98,8 @@ function size() {
 
 // An hour up to now; after a start what there is of it, five minutes at least.
 function hourShown() {
-  const now = step(Date.now());
-  return [Math.min(now - 30, Math.max(now - STEPS, power[0][0])) * STEP_S, now * STEP_S];
+  const now = step(Date.now()), first = power.length ? power[0][0] : now;  // none while the other span is on its way
+  return [Math.min(now - 30, Math.max(now - STEPS, first)) * STEP_S, now * STEP_S];
 }
 
 function draw() {
