@@ -75,6 +75,18 @@ def run_on_micropython(runtime, path):
     return results
 
 
+# Modules that take a minute and more, the longest first: one that began last would hold up the end of it all.
+LONGEST = ["test_" + name for name in (
+    "supply rollback setup_e2e mqtt_discovery history_year alert_all ways_in history_page dongle portal push "
+    "partition_dongle wifi access dashboard spare detect decode_tool contract_page image release decoding pulse "
+    "flash plausible_random ntp web_security update_web web boards watch diagnostics prices_mqtt").split()]
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 def pytest_collection_finish():
     """The firmware has its heap collected again and again: not with all that thousands of tests are made of."""
     gc.collect()

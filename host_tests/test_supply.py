@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,7 +65,12 @@ def test_the_levels_here_are_those_of_the_m_bus_board():
 
 
 def test_a_hundred_cold_starts_on_weak_supplies_end_in_a_dongle_that_runs_and_none_in_a_reset(tmp_path):
-    found = started(tmp_path, weak(100), discovery=DISCOVERY)
+    supplies = weak(100)
+    with ThreadPoolExecutor() as pool:
+        folders = [tmp_path / str(part) for part in range(4)]
+        for folder in folders:
+            folder.mkdir()
+        found = sum(pool.map(lambda part: started(folders[part], supplies[part::4], discovery=DISCOVERY), range(4)), [])
     assert len(found) == 100
     for start in found:
         assert not start["reset"] and start["connects"] and start["readings"], start
