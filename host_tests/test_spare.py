@@ -39,8 +39,8 @@ def test_a_dongle_whose_python_has_taken_what_wifi_lives_on_restarts_and_another
                     "mqtt": {"host": "127.0.0.1", "port": broker.port, "discovery": False}}
         return Firmware(tmp_path / name, wire.uart, settings, environment=environment)
 
-    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["wattport/#"]) as listener, Wire() as one, Wire() as two, \
-            dongle("well", broker, one) as well, \
+    with Mosquitto(tmp_path) as broker, Listener(broker.port, ["wattport/#"]) as listener, Wire() as one, \
+            Wire() as two, dongle("well", broker, one) as well, \
             dongle("starved", broker, two, WATTPORT_SYSTEM_FREE="980") as starved:
         assert json.loads(listener.wait(starved.topic("health"), patience=60))["system_free"] == 980
         eventually(lambda: starved.starts > 1, "a restart", 120)
