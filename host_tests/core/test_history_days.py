@@ -3,7 +3,7 @@
 
 from test_history import HALF, House, done, total
 
-from wattport.history import days, place, rollup
+from wattport.history import days, export, place, rollup
 from wattport.history.rows import ESTIMATED, PART
 from wattport.posixzone import parse
 
@@ -59,6 +59,40 @@ def test_a_day_of_which_half_hours_are_missing_says_so():
     house.run(2 * 86400, every=300, wh=30)
     caught_up(house)
     assert [row[1] & PART for row in kept()] == [PART, 0]
+    done()
+
+
+def looked(work):
+    """What is done: days that are looked for, and breaths (None)."""
+    log = []
+    plain = days.total
+
+    def total(zone, number, found):
+        log.append(number)
+        return plain(zone, number, found)
+    days.total = total
+    try:
+        for told in work:
+            if told is None:
+                log.append(None)
+    finally:
+        days.total = plain
+    return log
+
+
+def test_no_day_before_the_first_half_hour_is_looked_for_and_others_get_their_turn_between_two_looks():
+    long_ago = MARCH - 400 * 86400
+    assert looked(export.rows(ZONE, "month", long_ago, MARCH)) == []
+    house = House(MARCH)
+    house.run(2 * 86400, every=300, wh=30)
+    house.utc += 30 * 86400
+    house.run(86400, every=300, wh=30, meter_id="another one")
+    log = looked(export.rows(ZONE, "month", long_ago, house.utc))
+    looks = [number for number in log if number is not None]
+    assert looks == list(range(days.number(ZONE, MARCH), days.number(ZONE, house.utc) + 1))
+    assert not [at for at in range(1, len(log)) if log[at] is not None and log[at - 1] is not None]
+    log = looked(rollup.catch_up(ZONE, house.half.kept[3] * HALF))
+    assert len(log) > 33 and not [at for at in range(1, len(log)) if log[at] is not None and log[at - 1] is not None]
     done()
 
 
