@@ -60,7 +60,8 @@ _BUILT_IN = frozenset("""array binascii board boot btree cmath cryptolib deflate
 _NO_PLACE = frozenset("annex asyncio builtins collections core event funcs lock main stream e".split())
 # they come and go; the copy of their code stays, where there is room for it (wattport/annex.py)
 _AGAIN = frozenset("wattport." + name for name in """web.api web.gate web.cost history.past history.place history.rows
-    history.segment tariff.compare tariff.cost tariff.days""".split())
+    history.segment tariff.capacity tariff.compare tariff.cost tariff.days
+    tariff.market tariff.terms""".split())
 _ASKED_FOR = frozenset(("wattport.annex",))  # by main.py
 _ROM = EVERYWHERE | ON_THE_CHIP | ON_UNIX
 # the compiler knows them, or something built in looks for them in any object

@@ -20,8 +20,8 @@ from wattport.modules import fetch, forget, load
 from wattport.web.refused import Refused
 
 _AT_ONCE = const(4)  # contracts in a pass over the half-hours, where the heap has room for them
-_NEEDS = const(29000)  # bytes of heap for a pass with one, and for the meter meanwhile
-_SPARE = const(17000)  # bytes that the pass and the meter need beside the contracts
+_NEEDS = const(22500)  # bytes of heap for a pass with one, and for the meter meanwhile
+_SPARE = const(13000)  # bytes that the pass and the meter need beside the contracts
 _LOOK_MS = const(200)
 _TURN_MS = const(5)  # then it is the others' turn
 _busy = []  # who calculates: one after another, as each takes its heap
@@ -96,7 +96,8 @@ class _Answer:
         from wattport.tariff import compare
         rows = load("wattport.history.past", "rows")(self._start, self._end)
         since = time.ticks_ms()
-        for step in compare.steps([account for _, account in found], rows, self._web.app.wall.zone, self._start,
+        accounts = [account for _, account in found]
+        for step in compare.steps(accounts, rows, self._web.app.wall.zone, self._start,
                                   self._end, self._by_day):
             if step is None:
                 if time.ticks_diff(time.ticks_ms(), since) >= _TURN_MS:
@@ -113,6 +114,10 @@ class _Answer:
             made["title"], made["currency"] = account.name, account.currency
             made["saved"] = compare.saved(self._own, account)
             await self._tell(client, name, None, made)
+        # what the stack has kept of this pass must not keep them for the next one
+        account = rows = None
+        accounts.clear()
+        found.clear()
 
     async def _tell(self, client, name, step, made):
         made["contract"], made["step"] = name, step
