@@ -46,7 +46,7 @@ run: setup ## two simulated meters, a dongle with its pages on each, a broker, a
 	$(PY) -m tools.run $(if $(SECONDS),--seconds $(SECONDS))
 
 test: setup lint .build/browser.done .build/office.done ## everything: CPython, MicroPython 64 and 32 bits, the chips' machine code, the pages in Chromium, the history in LibreOffice
-	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder --reruns 1 --only-rerun "did not come about|[Tt]imed? ?out" host_tests
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 6 --dist loadscope --no-loadscope-reorder --reruns 1 --only-rerun "did not come about|[Tt]imed? ?out" host_tests
 
 bench: setup ## every budget, one JSON object a line; ONLY=heap for those with that in their name
 	$(PY) -m tools.bench $(if $(ONLY),--only $(ONLY))

@@ -121,7 +121,7 @@ def test_what_are_no_prices_is_refused_by_name_and_changes_nothing(market, paylo
     told = market.send(payload)
     assert (told["error"], told["setting"]) == (error, setting) and len(told["detail"]) > 20
     assert {path.name: path.read_bytes() for path in (market.house.state / "prices").iterdir()} == before
-    assert market.house.firmware.logged("prices over MQTT refused")
+    market.house.firmware.wait_for_log("prices over MQTT refused")
 
 
 def test_the_meter_and_the_broker_go_on_meanwhile(market):

@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import subprocess
+import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +25,7 @@ VIRTUAL = ROOT / "host_tests" / "virtual"
 OFF = {"SUPPLY_LOW_MV": 1, "SUPPLY_OK_MV": 2, "SUPPLY_START_MV": 3, "SUPPLY_AP_MV": 4}  # as if nobody looked
 NOTHING = {"ssid": ""}
 DISCOVERY = 39  # messages for what this meter and the health have
+COMPILING = threading.Lock()  # what reads sources (ast, CPython 3.11) is for one thread at a time
 COLD = "uf=%d feeds=%d full=5000 reset=3500 mv=3600 idle=35 station=50 join=60 access=110"
 
 
@@ -34,7 +36,9 @@ def started(folder, supplies, seconds=900, levels=None, wifi=ONE, runtime="micro
     air.set(HOME)
     meter = meters.make("dsmr5", seed=3, start=1_760_000_000)
     (folder / "telegrams").write_bytes(meter.next()[0])
-    words, environment = micropython(runtime, [VIRTUAL, simulation("x86" if runtime.endswith("32") else "x64")], "2m")
+    with COMPILING:
+        extra = [VIRTUAL, simulation("x86" if runtime.endswith("32") else "x64")]
+        words, environment = micropython(runtime, extra, "2m")
     port = free_port()
     document = {"wifi": wifi, "mqtt": {"host": "127.0.0.1", "port": port, **(mqtt or {})}, "web": {"port": 0},
                 "time": {"server": ""}, "meter": {"baud": 115200}}
