@@ -12,6 +12,7 @@ import yaml
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
+from host_tests.brokers import eventually
 from host_tests.firmware import Wire
 from host_tests.house import House
 from tools.paths import FIRMWARE, ROOT
@@ -22,8 +23,15 @@ SCHEMA = schemathesis.openapi.from_path(str(PATH))
 # these end with a restart, or never: what they do is tested where they are; here they are asked what must be refused
 RESTART = {"change", "restore", "restart"}  # receive and install can't: this dongle is not in slots
 ENDLESS = {"events", "diagnostics"}
-LOOKED_AT = [CHECKS.get_one(name) for name in (
-    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
+
+
+def did_not_fail(context, answer, case):
+    """Full at the moment is an answer of the document: trials of Wi-Fi and broker may go on meanwhile."""
+    assert answer.status_code < 500 or answer.status_code == 503 and answer.json()["error"] == "busy", answer.text
+
+
+LOOKED_AT = [did_not_fail] + [CHECKS.get_one(name) for name in (
+    "status_code_conformance", "content_type_conformance", "response_schema_conformance",
     "response_headers_conformance")]
 PATIENCE = 20
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -89,7 +97,7 @@ def test_every_route_is_in_the_document_and_none_else():
 
 def test_the_dongle_still_reads_the_meter_after_all_that(house):
     before = house.health()["telegrams"]
-    house.wait_for(house.telegram())
+    eventually(lambda: house.health()["telegrams"] > before + 2, "telegrams")
     health = house.health()
-    assert health["telegrams"] > before and health["tasks"]["web"]["restarts"] == 0
+    assert health["tasks"]["web"]["restarts"] == 0
     assert health["web"]["errors"] == 0 or not house.firmware.logged("Traceback")

@@ -11,9 +11,7 @@ import time
 
 from micropython import const
 
-from wattport.civil import day
-from wattport.clock import seconds
-from wattport.modules import load
+from wattport.modules import fetch, load
 from wattport.web.refused import Refused
 
 _DAY_S = 86400
@@ -23,19 +21,6 @@ _MOST_MS = const(300000)  # for one answer; 13 months of half-hours take a chip 
 _STEPS = ("halfhour", "hour", "day", "month")
 _CSV = ("Content-Type: text/csv; charset=utf-8\r\n"
         "Content-Disposition: attachment; filename=\"wattport-%s.csv\"\r\n")
-
-
-def _time(zone, text):
-    if text.isdigit() and len(text) < 11 and int(text) <= _LAST_S:
-        return int(text)
-    parts = text.split("-")
-    try:
-        if [len(part) for part in parts] != [4, 2, 2] or not text.replace("-", "").isdigit():
-            raise ValueError
-        year, month, date = [int(part) for part in parts]
-        return day(zone, seconds(year, month, date, 12, 0, 0) - zone.standard)[0]
-    except ValueError:
-        raise Refused(400, "bad_request", "A time is UTC seconds since 1970, or a date such as 2026-03-29.")
 
 
 class _Answer:
@@ -77,8 +62,9 @@ async def get(web, request):
     step = args["step"] if "step" in args else "halfhour"
     if step not in _STEPS:
         raise Refused(400, "bad_request", "The step is one of " + ", ".join(_STEPS) + ".")
-    until = _time(zone, args["to"]) if "to" in args else now or _LAST_S
-    since = _time(zone, args["from"]) if "from" in args else max(0, until - _DAY_S)
+    moment = fetch("wattport.web.moment", "read")
+    until = moment(zone, args["to"]) if "to" in args else now or _LAST_S
+    since = moment(zone, args["from"]) if "from" in args else max(0, until - _DAY_S)
     if now is not None:
         until = min(until, now + _DAY_S)
     while app.half.busy:  # never both in the heap

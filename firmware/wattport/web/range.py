@@ -6,35 +6,25 @@ from micropython import const
 from wattport.modules import fetch, forget
 from wattport.web.refused import Refused
 
-_DAY_S = const(86400)
 _LONGEST_S = const(34560000)  # 400 days
-
-
-def _time(zone, text):
-    if text.isdigit() and len(text) < 11 and int(text) <= 4102444800:
-        return int(text)
-    try:
-        noon = fetch("wattport.tariff.terms", "date")(text) * _DAY_S + _DAY_S // 2
-        return fetch("wattport.civil", "day")(zone, noon - zone.standard)[0]
-    except ValueError:
-        raise Refused(400, "bad_request", "A time is UTC seconds since 1970, or a date such as 2026-03-29.")
 
 
 def _range(app, args, months):
     """(start, end), whole half-hours."""
     zone, now = app.wall.zone, app.wall.utc()
+    moment = fetch("wattport.web.moment", "read")
     if "to" in args:
-        end = _time(zone, args["to"])
+        end = moment(zone, args["to"])
     elif now is None:
         raise Refused(400, "bad_request", "There is no clock yet: a range is needed.")
     else:
         end = now
     if "from" in args:
-        start = _time(zone, args["from"])
+        start = moment(zone, args["from"])
     else:
         fields = fetch("wattport.civil", "fields")(end + zone.offset(end))
         month = fields[0] * 12 + fields[1] - months
-        start = _time(zone, "%d-%02d-01" % (month // 12, month % 12 + 1))
+        start = moment(zone, "%d-%02d-01" % (month // 12, month % 12 + 1))
     start, end = start - start % 1800, end - end % 1800
     if not 0 < end - start <= _LONGEST_S:
         raise Refused(400, "bad_request", "A range of at most 400 days is needed.")
