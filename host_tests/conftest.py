@@ -8,6 +8,7 @@ import importlib.machinery
 import json
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -59,12 +60,19 @@ def modules_are_remembered():
             setattr(sys.modules[room], last, module)
 
 
+@pytest.fixture(autouse=True)
+def core_runs_in_a_folder_of_its_own(request, tmp_path, monkeypatch):
+    if request.path.parent == CORE:
+        monkeypatch.chdir(tmp_path)
+
+
 @functools.cache
 def run_on_micropython(runtime, path):
     """{test name: None or the failure's traceback} of one core module; "" holds what broke the whole run."""
     command, environment = micropython(runtime, extra_path=[CORE], heap="2m")
-    done = subprocess.run(command + [str(CORE / "run.py"), path.stem], env=environment, cwd=CORE,
-                          capture_output=True, text=True, timeout=300)
+    with tempfile.TemporaryDirectory() as folder:  # other workers run other modules, and some write files
+        done = subprocess.run(command + [str(CORE / "run.py"), path.stem], env=environment, cwd=folder,
+                              capture_output=True, text=True, timeout=300)
     results = {}
     for line in done.stdout.splitlines():
         if line.startswith("{"):

@@ -276,7 +276,7 @@ def test_the_first_set_up_from_the_probe_address_to_the_first_reading(tmp_path, 
         page.shot("finish")
         save(page, house)
         page.page.click("#open")
-        page.page.wait_for_function("() => /[0-9]/.test(document.getElementById('power').textContent)")
+        page.page.wait_for_function("() => /[0-9]/.test(document.getElementById('power')?.textContent)")
         page.shot("reading")
         assert house.ask("/api/status")[1]["setup"] is False
         check_what_is_kept(kept(tmp_path), broker)
@@ -518,7 +518,7 @@ def test_a_backup_with_a_passphrase_brings_everything_back(tmp_path, owner):
     page.page.click("#restore button.danger")
     page.page.wait_for_selector("#restarting:not([hidden])")
     log_in(page)
-    page.page.wait_for_function("() => document.getElementById('mqtt-host').value === '127.0.0.1'")
+    page.page.wait_for_function("() => document.getElementById('mqtt-host')?.value === '127.0.0.1'")
     assert kept(tmp_path)["mqtt"]["password"] == "stroom op"
     assert (contracts / "current").read_text() == "mine"
     assert [json.loads((contracts / (name + ".json")).read_text()) for name in ("mine", "other")] == [contract] * 2
