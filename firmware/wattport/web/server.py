@@ -32,6 +32,7 @@ _HEAD_OF_ALL = (b"\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nRe
 _CACHE = "Cache-Control: "
 _POLICY = "Content-Security-Policy: "
 _JSON = "Content-Type: application/json\r\nContent-Length: %d\r\n"
+_FULL = "The dongle's memory is full at the moment."
 # for when there is no task left that could say it
 _LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
          b'{"error": "too_slow", "detail": "The request took too long."}')
@@ -188,7 +189,11 @@ class Server:
         client.send()
         first = "200 OK"
         if status != 200:
-            first, body, headers = fetch("wattport.web.reasons", "head")(status, body, headers)
+            try:
+                first, body, headers = fetch("wattport.web.reasons", "head")(status, body, headers)
+            except MemoryError as error:
+                self._failed(error)
+                first, body, headers = "503 Full", {"error": "busy", "detail": _FULL}, ""
         await client.awrite("HTTP/1.0 " + first)
         await client.awrite(_HEAD_OF_ALL)
         body, headers = _text(body, headers)
@@ -249,7 +254,7 @@ class Server:
                 self.status["errors" if refused.status == 400 else "refused"] += 1
         except MemoryError as error:
             self._failed(error)
-            refused = Refused(503, "busy", "The dongle's memory is full at the moment.")
+            refused = Refused(503, "busy", _FULL)
         except Exception as error:
             if not client.answers and isinstance(error, (OSError, EOFError)):
                 raise
