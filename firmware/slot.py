@@ -128,4 +128,5 @@ def load(places):
                     annex.run(place, sys.modules[place], code, name[0] == "+")
             finally:
                 sys.modules.pop("e", None)
+                copy = None
     return sys.modules[place]
