@@ -132,8 +132,8 @@ async def get(web, request):
     while half.busy:  # never both in the heap
         await asyncio.sleep_ms(_LOOK_MS)
     names, start, end, by_day = fetch("wattport.web.range", "wanted")(web, request)
-    if fetch("wattport.spare", "left")()[0] < _NEEDS:  # the history is at work, say
-        raise Refused(503, "busy", "The dongle's memory is full at the moment.")
     if _busy:
         raise Refused(503, "busy", "Somebody else calculates at the moment.")
+    if fetch("wattport.spare", "left")()[0] < _NEEDS:  # the history is at work, say
+        raise Refused(503, "busy", "The dongle's memory is full at the moment.")
     return _Answer(web, names, start, end, by_day).send, 200, "Content-Type: application/json\r\n"
