@@ -8,6 +8,7 @@ import json
 import random
 import re
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -18,6 +19,7 @@ from host_tests.brokers import free_port
 from host_tests.firmware import Wire
 from host_tests.house import House, everything, status_of
 from tools import cpython
+from tools.compile import micropython
 
 cpython.install()
 
@@ -393,3 +395,46 @@ def test_a_thousand_random_requests_do_no_harm_and_cost_no_heap(house):
     assert statuses <= allowed and len(statuses) >= 8, statuses
     assert house.health()["tasks"]["web"]["restarts"] == 0
     house.wait_for(house.telegram())
+
+
+FULL = """
+import micropython, socket, sys
+from wattport.web.server import Server
+
+class Kept:
+    status = {"requests": 0, "refused": 0, "errors": 0}
+
+server = Server(None, Kept, None)
+listener = socket.socket()
+listener.bind(socket.getaddrinfo("127.0.0.1", int(sys.argv[1]))[0][-1])
+listener.listen(1)
+client = socket.socket()
+client.connect(socket.getaddrinfo("127.0.0.1", int(sys.argv[1]))[0][-1])
+sock, _ = listener.accept()
+sock.setblocking(False)
+told = []
+for what in (b"", b"x" * 9000, None):
+    if what is None:
+        client.close()
+    else:
+        client.write(what)
+    gone = None
+    micropython.heap_lock()
+    try:
+        for _ in range(4):
+            gone = server.has_gone(sock)
+    except MemoryError:
+        gone = "no memory"
+    micropython.heap_unlock()
+    told.append(gone)
+print(told)
+"""
+
+
+@pytest.mark.parametrize("runtime", ["micropython", "micropython32"])
+def test_a_connection_ends_where_the_heap_has_not_a_byte_left(tmp_path, runtime):
+    (tmp_path / "full.py").write_text(FULL)
+    words, environment = micropython(runtime)
+    done = subprocess.run([*words, str(tmp_path / "full.py"), str(free_port())], env=environment, capture_output=True,
+                          text=True, timeout=60)
+    assert done.stdout.strip() == "[False, False, True]", done.stdout + done.stderr

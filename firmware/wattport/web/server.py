@@ -20,8 +20,8 @@ from wattport.web.client import Client, is_past
 from wattport.web.refused import Refused
 
 _CLIENTS = const(4)  # at a time; the chip has ten sockets for everything
-_PIECE = const(512)  # read at a time
-_PIECES = const(8)
+_PIECE = const(128)  # of what nobody reads, at a time
+_PIECES = const(32)
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
@@ -61,6 +61,7 @@ class Server:
         self._kept = kept
         self._log = log
         self._clients = []
+        self._waste = bytearray(_PIECE)
         self._leaving = []  # told off; closed a little later, as the reset could overtake the answer
         self.status = kept.status
         microdot.Request.max_content_length = microdot.Request.max_body_length = 0  # we read it, once we know for whom
@@ -119,16 +120,17 @@ class Server:
             if client.expires is not None:
                 if is_past(client.expires):
                     client.cut()
-            elif self._has_gone(client.sock):
+            elif self.has_gone(client.sock):
                 client.task.cancel()
             elif is_past(client.beat):
                 client.wake.set()
 
-    def _has_gone(self, sock):
-        """True at the end of what the client sends; what it still sent is thrown away."""
+    def has_gone(self, sock):
+        """True at the end of what the client sends; what it still sent is thrown away. Takes nothing of the heap: where
+        that is full, connections have to end all the more."""
         try:
             for _ in range(_PIECES):  # and no more: it may send for ever
-                more = sock.read(_PIECE)
+                more = sock.readinto(self._waste)
                 if not more:
                     return more is not None
         except OSError:
@@ -136,7 +138,7 @@ class Server:
         return False
 
     def _leave(self, sock):
-        if self._has_gone(sock):
+        if self.has_gone(sock):
             sock.close()
             return
         self._leaving.append(sock)
