@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import socket
 import subprocess
 import threading
@@ -57,6 +58,15 @@ class Crowd:
             thread.join()
 
 
+def _flash(folder):
+    """A folder with what a chip's flash has: packed once, which takes seconds, for all houses."""
+    made = folder / "flash"
+    if not made.exists():
+        made.mkdir()
+        dongle.flash(made, "micropython32")
+    return made
+
+
 class House:
     """`meter`: a simulated one; `keys`: (key, authentication key) or Nones; `protocol`: the one that was found on the
     line at an earlier start, None for the first of all, when every protocol has to be tried. A broker of its own."""
@@ -73,7 +83,7 @@ class House:
             document["web"] = {"port": free_port()}
             self.page = "http://127.0.0.1:%d/" % document["web"]["port"]
         state = folder / ("state-%s-%s" % (name, web))
-        state.mkdir()
+        shutil.copytree(_flash(folder), state)
         (state / "settings.json").write_text(json.dumps(document))
         if protocol:
             (state / "line.txt").write_text("115200 8N1 inverted %s\n" % protocol)

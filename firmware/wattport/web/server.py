@@ -20,8 +20,8 @@ from wattport.web.client import Client, is_past
 from wattport.web.refused import Refused
 
 _CLIENTS = const(4)  # at a time; the chip has ten sockets for everything
-_PIECE = const(128)  # of what nobody reads, at a time
-_PIECES = const(32)
+_PIECE = const(64)  # of what nobody reads, at a time
+_PIECES = const(64)
 _ACCEPT_MS = const(20)
 _LOOK_EVERY = const(25)  # times that
 _LEAVING = const(2)
@@ -36,13 +36,6 @@ _FULL = "The dongle's memory is full at the moment."
 # for when there is no task left that could say it
 _LATE = (b'HTTP/1.0 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
          b'{"error": "too_slow", "detail": "The request took too long."}')
-
-
-def _text(body, headers):
-    if isinstance(body, dict):
-        body = json.dumps(body).encode()
-        headers += _JSON % len(body)
-    return body, headers
 
 
 class Server:
@@ -190,15 +183,18 @@ class Server:
         del request  # what goes out may take its time, and memory that others need
         client.send()
         first = "200 OK"
-        if status != 200:
-            try:
+        try:
+            if status != 200:
                 first, body, headers = fetch("wattport.web.reasons", "head")(status, body, headers)
-            except MemoryError as error:
-                self._failed(error)
-                first, body, headers = "503 Full", {"error": "busy", "detail": _FULL}, ""
+            if isinstance(body, dict):
+                body = json.dumps(body).encode()
+                headers += _JSON % len(body)
+        except MemoryError as error:
+            self._failed(error)
+            first, body = "503 Full", ('{"error": "busy", "detail": "%s"}' % _FULL).encode()
+            headers = _JSON % len(body)
         await client.awrite("HTTP/1.0 " + first)
         await client.awrite(_HEAD_OF_ALL)
-        body, headers = _text(body, headers)
         if _CACHE not in headers:
             await client.awrite(_CACHE + "no-store\r\n")
         if _POLICY not in headers:
@@ -244,12 +240,7 @@ class Server:
             answer = await self._web.answer(request, client.what)
             if not isinstance(answer, tuple):
                 answer = answer, 200
-            headers = answer[2] if len(answer) > 2 else ""
-            if answer[1] != 200:
-                return request, answer[0], answer[1], headers
-            request.document = None
-            body, headers = _text(answer[0], headers)  # here it can still be refused for want of heap
-            return request, body, 200, headers
+            return request, answer[0], answer[1], answer[2] if len(answer) > 2 else ""
         except Refused as error:
             refused = error
             if refused.status not in (302, 404):
