@@ -45,5 +45,5 @@ def test_a_dongle_whose_python_has_taken_what_wifi_lives_on_restarts_and_another
         assert json.loads(listener.wait(starved.topic("health"), patience=60))["system_free"] == 980
         eventually(lambda: starved.starts > 1, "a restart", 120)
         assert starved.logged("taken what Wi-Fi lives on")
-        eventually(lambda: len(listener.payloads(well.topic("health"))) >= 2, "as many healths of the other one", 120)
+        eventually(lambda: len(listener.payloads(well.topic("health"))) > 2, "three healths of the other one", 200)
         assert well.starts == 1

@@ -6,12 +6,18 @@ counts.
 
 from wattport.civil import day
 from wattport.history import past
-from wattport.history.place import HALF_HOUR_S
+from wattport.history.place import HALF_HOUR_S, files
 from wattport.history.rows import PART
 
 
 def number(zone, utc):
     return (utc + zone.offset(utc)) // 86400
+
+
+def first(zone, otherwise):
+    """The number of the first day that has half-hours; `otherwise` where there are none."""
+    halves = files("h")
+    return number(zone, halves[0][0] * HALF_HOUR_S) if halves else otherwise
 
 
 def bounds(zone, number):

@@ -6,7 +6,7 @@ import json
 
 from wattport.civil import fields
 from wattport.history import days, past
-from wattport.history.place import HALF_HOUR_S, files
+from wattport.history.place import HALF_HOUR_S
 from wattport.history.rows import CLOCK, ESTIMATED, NEW, PART, is_gauge
 from wattport.history.segment import BREATH
 
@@ -46,10 +46,8 @@ def _days(zone, since, until):
         number, flags, values = row
         yield days.bounds(zone, number)[0], flags, values
         due = number + 1
-    starts = [first for first, _, _ in files("h")]
-    if starts:  # nothing is there before
-        due = max(due, days.number(zone, min(starts) * HALF_HOUR_S))
-    while starts and due < end:
+    due = max(due, days.first(zone, end))
+    while due < end:
         yield None  # looking for what is not there takes a chip its time, too
         values, flags = {}, None
         for told in days.total(zone, due, values):

@@ -3,7 +3,6 @@
 out is made up for at the next time."""
 
 from wattport.history import days, store
-from wattport.history.place import HALF_HOUR_S, files
 from wattport.history.record import write
 from wattport.history.rows import Rows, is_gauge
 
@@ -21,8 +20,7 @@ def catch_up(zone, utc):
     elif found:  # the clock was set back: they come once more
         due = today - 1
     else:
-        halves = files("h")
-        due = days.number(zone, halves[0][0] * HALF_HOUR_S) if halves else today
+        due = days.first(zone, today)
     while due < today:
         yield None  # a dongle that was in a drawer looks for each day of that
         yield from keep(zone, due)
