@@ -101,6 +101,7 @@ def test_a_password_that_no_access_point_takes_is_replaced(tmp_path, air, useles
         opened = eventually(lambda: access_point(firmware), "the access point")
         assert opened["password"] == (state / "ap.txt").read_text() != useless
         assert not label.problem(opened["password"])
+        eventually(lambda: firmware.logged("set-up: join"), "the line about it")
         # on the console, for who has the device in hand, and never in the log, which others get to see
         assert [line for line in firmware.log if opened["password"] in line] == [
             "the Wi-Fi of the set-up has the password " + opened["password"]]
